@@ -1,0 +1,92 @@
+//! Chain sources: where blocks, the mempool and the way to broadcast come from. One small trait,
+//! two sources so far: Bitcoin Core over RPC and a simulated chain for tests and the demo.
+//!
+//! A source is believed about what is on the chain now, and about nothing else: scripts, amounts
+//! and transaction ids are always computed from the bytes it sends.
+#![warn(missing_docs)]
+
+use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use quorate_core::chain::BlockId;
+
+/// What a source says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChainStatus {
+    /// The network it is on.
+    pub network: Network,
+    /// Its best block.
+    pub tip: BlockId,
+    /// The lowest block it still has, when it prunes.
+    pub pruned_below: Option<u32>,
+    /// How far its initial download has come, 0 to 1; `None` once it has caught up.
+    pub syncing: Option<f64>,
+}
+
+/// How a broadcast ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broadcast {
+    /// In the source's mempool now.
+    Accepted,
+    /// It was there already, or in a block: not an error, broadcasts are retried.
+    AlreadyKnown,
+    /// The source refuses it, in its own words.
+    Refused(String),
+}
+
+/// Why a source could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// Nobody answers, or the connection broke: trying again may help.
+    #[error("{source_name} can't be reached: {reason}")]
+    Unreachable {
+        /// The source, without credentials.
+        source_name: String,
+        /// In plain words.
+        reason: String,
+    },
+    /// It answers, but doesn't let us in.
+    #[error("{source_name} refuses the user name, password or cookie")]
+    Unauthorized {
+        /// The source, without credentials.
+        source_name: String,
+    },
+    /// It answers something that can't be true or can't be read.
+    #[error("{source_name} sent an answer that can't be used: {reason}")]
+    BadAnswer {
+        /// The source, without credentials.
+        source_name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address of the source can't be understood.
+    #[error("`{given}` is not a chain source: {reason}")]
+    BadAddress {
+        /// What was given, without credentials.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A place that knows the chain. Every call blocks. Implementations keep one connection.
+pub trait ChainSource: std::fmt::Debug {
+    /// How to name it in messages; never with credentials.
+    fn name(&self) -> &str;
+    /// Network, tip, and whether it can serve what is asked.
+    fn status(&self) -> Result<ChainStatus, ChainError>;
+    /// The active chain's block at `height`; `None` above the tip.
+    fn block_hash(&self, height: u32) -> Result<Option<BlockHash>, ChainError>;
+    /// Header time (seconds since 1970) of the active chain's block at `height`; `None` above the tip.
+    fn block_time(&self, height: u32) -> Result<Option<u32>, ChainError>;
+    /// The blocks with these hashes, in this order.
+    fn blocks(&self, hashes: &[BlockHash]) -> Result<Vec<Block>, ChainError>;
+    /// Hashes of the active chain from `from` (inclusive), at most `count`, fewer at the tip.
+    fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError>;
+    /// Ids of all transactions in the mempool.
+    fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError>;
+    /// These mempool transactions; those gone meanwhile are left out.
+    fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError>;
+    /// What the source would say of `tx` without taking it: `Accepted`, or `Refused` with its words.
+    fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
+    /// Hands `tx` to the network.
+    fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
+}

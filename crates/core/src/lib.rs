@@ -1,0 +1,8 @@
+//! The pure heart of Quorate: what a vault is, which signatures count, what a proposal's state
+//! is. Nothing in this crate does I/O, reads a clock or asks for randomness; the edges pass such
+//! facts in and store what comes out.
+#![warn(missing_docs)]
+
+pub mod chain;
+pub mod keychain;
+pub mod text;
