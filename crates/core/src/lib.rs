@@ -5,4 +5,5 @@
 
 pub mod chain;
 pub mod keychain;
+pub mod ledger;
 pub mod text;
