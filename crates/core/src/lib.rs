@@ -6,4 +6,5 @@
 pub mod chain;
 pub mod consensus;
 pub mod keychain;
+pub mod ledger;
 pub mod text;
