@@ -28,7 +28,7 @@ pub(crate) fn path() -> Result<PathBuf, String> {
     if let Some(found) = locate::find()? {
         return Ok(found);
     }
-    let cache = locate::cache().ok_or(
+    let cache = locate::cache_in(|name| std::env::var_os(name)).ok_or(
         "there is no folder to keep a bitcoind in: set HOME or XDG_CACHE_HOME to an absolute path",
     )?;
     fs::create_dir_all(&cache).map_err(|e| at(&cache, &e))?;

@@ -36,7 +36,7 @@ pub(crate) fn ensure() -> Result<(), String> {
     let names = missing.join(" ");
     if !on_path("apt-get") {
         return Err(format!(
-            "building Bitcoin Core needs what Debian calls {names}: install them, or set BITCOIND_EXE to a bitcoind of version 25 or later"
+            "building Bitcoin Core needs what Debian calls {names}: install them, or set BITCOIND_EXE to a bitcoind of version 29 or later"
         ));
     }
     if !is_root() {
