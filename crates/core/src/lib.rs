@@ -4,5 +4,6 @@
 #![warn(missing_docs)]
 
 pub mod chain;
+pub mod key;
 pub mod keychain;
 pub mod text;
