@@ -6,4 +6,5 @@
 pub mod chain;
 pub mod key;
 pub mod keychain;
+pub mod policy;
 pub mod text;
