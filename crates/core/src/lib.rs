@@ -8,3 +8,4 @@ pub mod key;
 pub mod keychain;
 pub mod policy;
 pub mod text;
+pub mod vault;
