@@ -19,6 +19,9 @@ pub use error::StorageError;
 pub use journal::{
     DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
 };
+pub use ledger::{
+    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
+};
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;
 pub use tx::{ReadTx, WriteTx};

@@ -9,6 +9,6 @@ mod select;
 
 pub use build::{SpendError, propose};
 pub use limits::{FeeLimits, FeeRefusal};
-pub use request::{Available, Recipient, Request, Send};
+pub use request::{Available, Previous, Recipient, Request, Send};
 pub use review::{Finding, Payment, Review, review, words};
 pub use select::Shortage;

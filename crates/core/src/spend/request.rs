@@ -1,7 +1,7 @@
 //! What a spend is asked for.
 
 use crate::keychain::Keychain;
-use bitcoin::{Address, Amount, FeeRate, OutPoint, ScriptBuf, Transaction};
+use bitcoin::{Address, Amount, FeeRate, OutPoint, Transaction};
 
 /// How much a recipient gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,6 @@ pub struct Available {
     pub index: u32,
     /// Height of its block; `None` in the mempool.
     pub height: Option<u32>,
-    /// The script it pays, to be compared with our derivation.
-    pub script: ScriptBuf,
 }
 
 /// All that a proposal is made of. Randomness is an argument: the same request gives the same
