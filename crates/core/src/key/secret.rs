@@ -64,10 +64,12 @@ fn is_wif(word: &str) -> bool {
         _ => false,
     };
     let base58 = |b: u8| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l');
+    // Decoding costs the square of the length, so longer words aren't tried.
     (shape && word.bytes().all(base58))
-        || base58::decode_check(word).is_ok_and(|bytes| {
-            matches!(bytes.len(), 33 | 34) && matches!(bytes.first(), Some(0x80 | 0xef))
-        })
+        || (word.len() <= 52
+            && base58::decode_check(word).is_ok_and(|bytes| {
+                matches!(bytes.len(), 33 | 34) && matches!(bytes.first(), Some(0x80 | 0xef))
+            }))
 }
 
 fn has_seed_words(text: &str) -> bool {
