@@ -72,12 +72,19 @@ fn is_wif(word: &str) -> bool {
             }))
 }
 
+/// Twelve words in a row as long as BIP39's, however they are separated or numbered. Plain prose
+/// has shorter and longer ones in between.
 fn has_seed_words(text: &str) -> bool {
     let mut run = 0;
-    for word in text.split_whitespace() {
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
         let like_a_word =
             (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
-        run = if like_a_word { run + 1 } else { 0 };
+        let separator = word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
+        if like_a_word {
+            run += 1;
+        } else if !separator {
+            run = 0;
+        }
         if run >= 12 {
             return true;
         }
@@ -94,6 +101,8 @@ mod tests {
         let words = "abandon abandon abandon abandon abandon abandon abandon abandon abandon \
                      abandon abandon about";
         assert_eq!(find_secret(words), Some(SecretKind::SeedWords));
+        let numbered = words.replace(' ', "\n7. ");
+        assert_eq!(find_secret(&numbered), Some(SecretKind::SeedWords));
         let wif = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ";
         assert_eq!(find_secret(wif), Some(SecretKind::PrivateKey));
         let mistyped = wif.replace("jvh", "jvj");
