@@ -10,11 +10,13 @@ mod error;
 mod id;
 mod import;
 mod slot;
+mod warning;
 mod weight;
 
 pub use derive::{Derived, DerivedKey};
-pub use error::{VaultError, VaultWarning};
+pub use error::VaultError;
 pub use id::{ParseVaultIdError, VaultId};
+pub use warning::VaultWarning;
 
 use crate::key::CosignerKey;
 use crate::policy::{self, AnalyzedPath, Policy, SpendingPath, Template};
@@ -126,6 +128,7 @@ impl Vault {
             slots,
             cosigners,
         } = parts;
+        distinct::check_keys(&names, &cosigners)?;
         let paths = policy::analyze_paths(&shape, |slot| slot.cosigner(&slots))
             .map_err(|error| VaultError::from_analysis(error, &names))?;
         let policy = Policy::new(
@@ -141,7 +144,7 @@ impl Vault {
             .collect::<Result<Vec<_>, _>>()?;
         distinct::check_derived(&names, &slots)?;
         let weights = weight::of_paths(&shape, &chains, &paths)?;
-        let warnings = error::warnings(network, &policy, &names, &cosigners);
+        let warnings = warning::of(network, &policy, &names, &cosigners);
         let cosigners: Vec<Cosigner> = names
             .into_iter()
             .zip(cosigners)

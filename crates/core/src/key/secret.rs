@@ -64,18 +64,27 @@ fn is_wif(word: &str) -> bool {
         _ => false,
     };
     let base58 = |b: u8| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l');
+    // Decoding costs the square of the length, so longer words aren't tried.
     (shape && word.bytes().all(base58))
-        || base58::decode_check(word).is_ok_and(|bytes| {
-            matches!(bytes.len(), 33 | 34) && matches!(bytes.first(), Some(0x80 | 0xef))
-        })
+        || (word.len() <= 52
+            && base58::decode_check(word).is_ok_and(|bytes| {
+                matches!(bytes.len(), 33 | 34) && matches!(bytes.first(), Some(0x80 | 0xef))
+            }))
 }
 
+/// Twelve words in a row as long as BIP39's, however they are separated or numbered. Plain prose
+/// has shorter and longer ones in between.
 fn has_seed_words(text: &str) -> bool {
     let mut run = 0;
-    for word in text.split_whitespace() {
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
         let like_a_word =
             (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
-        run = if like_a_word { run + 1 } else { 0 };
+        let separator = word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
+        if like_a_word {
+            run += 1;
+        } else if !separator {
+            run = 0;
+        }
         if run >= 12 {
             return true;
         }
@@ -92,6 +101,8 @@ mod tests {
         let words = "abandon abandon abandon abandon abandon abandon abandon abandon abandon \
                      abandon abandon about";
         assert_eq!(find_secret(words), Some(SecretKind::SeedWords));
+        let numbered = words.replace(' ', "\n7. ");
+        assert_eq!(find_secret(&numbered), Some(SecretKind::SeedWords));
         let wif = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ";
         assert_eq!(find_secret(wif), Some(SecretKind::PrivateKey));
         let mistyped = wif.replace("jvh", "jvj");
