@@ -4,6 +4,9 @@
 #![warn(missing_docs)]
 
 pub mod chain;
+pub mod key;
 pub mod keychain;
 pub mod ledger;
+pub mod policy;
 pub mod text;
+pub mod vault;
