@@ -88,6 +88,14 @@ pub enum StorageError {
         /// What is wrong.
         what: String,
     },
+    /// A vault whose scripts can't be derived any further.
+    #[error("vault {vault} can't derive its next address: {reason}; start a new vault")]
+    Underivable {
+        /// Its id.
+        vault: String,
+        /// In plain words.
+        reason: String,
+    },
     /// COMMIT failed in a way that leaves open whether it happened. The store has been reopened:
     /// what is read now is the truth.
     #[error(

@@ -15,6 +15,9 @@ mod open;
 mod tx;
 
 pub use error::StorageError;
+pub use ledger::{
+    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
+};
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;
 pub use tx::{ReadTx, WriteTx};
