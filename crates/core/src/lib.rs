@@ -10,5 +10,8 @@ pub mod key;
 pub mod keychain;
 pub mod ledger;
 pub mod policy;
+pub mod proposal;
+pub mod psbt;
+pub mod spend;
 pub mod text;
 pub mod vault;

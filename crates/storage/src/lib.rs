@@ -16,6 +16,9 @@ mod open;
 mod tx;
 
 pub use error::StorageError;
+pub use journal::{
+    DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
+};
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
 };
