@@ -4,5 +4,6 @@
 #![warn(missing_docs)]
 
 pub mod chain;
+pub mod consensus;
 pub mod keychain;
 pub mod text;
