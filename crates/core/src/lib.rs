@@ -5,5 +5,13 @@
 
 pub mod chain;
 pub mod consensus;
+pub mod journal;
+pub mod key;
 pub mod keychain;
+pub mod ledger;
+pub mod policy;
+pub mod proposal;
+pub mod psbt;
+pub mod spend;
 pub mod text;
+pub mod vault;

@@ -1,1 +1,27 @@
-//! placeholder
+//! The one place that opens the database. A [`Store`] is a connection to the home's SQLite file
+//! with every pragma set; [`Store::read`] and [`Store::write`] are the only ways to its tables.
+//!
+//! A write is `BEGIN IMMEDIATE` to `COMMIT`: one writer at a time, across threads and processes, and
+//! what it decides on is read inside the lock. Nothing slow belongs in there: no network, no
+//! signature checks. `synchronous=FULL` means that a write which returned `Ok` outlives a power cut.
+//!
+//! Tables are grouped by module: each adds methods to [`ReadTx`] and [`WriteTx`].
+#![warn(missing_docs)]
+
+mod error;
+mod journal;
+mod ledger;
+mod migrate;
+mod open;
+mod tx;
+
+pub use error::StorageError;
+pub use journal::{
+    DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
+};
+pub use ledger::{
+    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
+};
+pub use migrate::SCHEMA_VERSION;
+pub use open::Store;
+pub use tx::{ReadTx, WriteTx};

@@ -1,0 +1,118 @@
+//! Recognising secrets in text that should have none, so that they are refused before anything
+//! stores, logs or prints them.
+
+use bitcoin::base58;
+use std::fmt;
+
+/// A kind of secret found in text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SecretKind {
+    /// `xprv`, `tprv` or a SLIP-132 relative.
+    ExtendedPrivateKey,
+    /// A single private key: WIF, or 32 bytes in hexadecimal.
+    PrivateKey,
+    /// Twelve or more words as in BIP39.
+    SeedWords,
+}
+
+impl fmt::Display for SecretKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExtendedPrivateKey => "an extended private key",
+            Self::PrivateKey => "a private key",
+            Self::SeedWords => "a list of seed words",
+        })
+    }
+}
+
+/// Looks for an extended private key, a WIF key or seed words anywhere in `text`. Mistyped ones
+/// count too: one wrong letter doesn't make a secret public.
+#[must_use]
+pub fn find_secret(text: &str) -> Option<SecretKind> {
+    for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {
+        if is_extended_private(word) {
+            return Some(SecretKind::ExtendedPrivateKey);
+        }
+        if is_wif(word) {
+            return Some(SecretKind::PrivateKey);
+        }
+    }
+    has_seed_words(text).then_some(SecretKind::SeedWords)
+}
+
+/// Whether a key's whole text is 32 bytes of hexadecimal. Not part of [`find_secret`]: in other
+/// texts that is a transaction id or a hash.
+pub(super) fn is_raw_private(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+fn is_extended_private(word: &str) -> bool {
+    let mut chars = word.chars();
+    let family = chars.next();
+    matches!(
+        family,
+        Some('x' | 'y' | 'z' | 't' | 'u' | 'v' | 'Y' | 'Z' | 'U' | 'V')
+    ) && chars.as_str().starts_with("prv")
+        && word.len() > 20
+}
+
+fn is_wif(word: &str) -> bool {
+    let shape = match word.len() {
+        51 => word.starts_with(['5', '9']),
+        52 => word.starts_with(['K', 'L', 'c']),
+        _ => false,
+    };
+    let base58 = |b: u8| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l');
+    // Decoding costs the square of the length, so longer words aren't tried.
+    (shape && word.bytes().all(base58))
+        || (word.len() <= 52
+            && base58::decode_check(word).is_ok_and(|bytes| {
+                matches!(bytes.len(), 33 | 34) && matches!(bytes.first(), Some(0x80 | 0xef))
+            }))
+}
+
+/// Twelve words in a row as long as BIP39's, however they are separated or numbered. Plain prose
+/// has shorter and longer ones in between.
+fn has_seed_words(text: &str) -> bool {
+    let mut run = 0;
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        let like_a_word =
+            (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
+        let separator = word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
+        if like_a_word {
+            run += 1;
+        } else if !separator {
+            run = 0;
+        }
+        if run >= 12 {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t21_secrets_are_found_even_mistyped() {
+        let words = "abandon abandon abandon abandon abandon abandon abandon abandon abandon \
+                     abandon abandon about";
+        assert_eq!(find_secret(words), Some(SecretKind::SeedWords));
+        let numbered = words.replace(' ', "\n7. ");
+        assert_eq!(find_secret(&numbered), Some(SecretKind::SeedWords));
+        let wif = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ";
+        assert_eq!(find_secret(wif), Some(SecretKind::PrivateKey));
+        let mistyped = wif.replace("jvh", "jvj");
+        assert_eq!(find_secret(&mistyped), Some(SecretKind::PrivateKey));
+        let xprv = "wsh(pk([00000001/0h]xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPP))";
+        assert_eq!(find_secret(xprv), Some(SecretKind::ExtendedPrivateKey));
+        assert_eq!(
+            find_secret("invoice 17 for the new roof, paid in two parts"),
+            None
+        );
+        assert_eq!(find_secret("xpub is public, xprv is not"), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! Keys for tests, made from small numbers.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use bitcoin::Network;
+use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
+use bitcoin::secp256k1::Secp256k1;
+use quorate_core::key::CosignerKey;
+use quorate_core::policy::Template;
+use quorate_core::vault::Vault;
+
+pub(crate) const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+
+/// `[fingerprint/path]xpub` of the master key made from `seed`.
+pub(crate) fn key_text(network: Network, seed: u8, path: &str) -> String {
+    let secp = Secp256k1::new();
+    let master = Xpriv::new_master(network, &[seed; 32]).unwrap();
+    let steps: DerivationPath = path.parse().unwrap();
+    let xpub = Xpub::from_priv(&secp, &master.derive_priv(&secp, &steps).unwrap());
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("[{}{slash}{path}]{xpub}", master.fingerprint(&secp))
+}
+
+/// A regtest key as signers export it for multi-signature wsh.
+pub(crate) fn key(seed: u8) -> CosignerKey {
+    let text = key_text(Network::Regtest, seed, "48h/1h/0h/2h");
+    CosignerKey::parse(&text, Network::Regtest).unwrap()
+}
+
+pub(crate) fn named_keys(count: usize) -> Vec<(String, CosignerKey)> {
+    (0..count)
+        .map(|at| (NAMES[at].to_owned(), key(u8::try_from(at).unwrap() + 1)))
+        .collect()
+}
+
+pub(crate) fn vault(template: &str) -> Vault {
+    let template = Template::builtin(template).unwrap();
+    let keys = named_keys(template.roles.len());
+    Vault::create(Network::Regtest, &template, keys).unwrap()
+}
+
+/// A descriptor's text with its checksum written anew.
+pub(crate) fn with_checksum(text: &str) -> String {
+    let body = text.split('#').next().unwrap();
+    let mut engine = miniscript::descriptor::checksum::Engine::new();
+    engine.input(body).unwrap();
+    format!("{body}#{}", engine.checksum())
+}
+
+pub(crate) fn body(descriptor: &str) -> &str {
+    descriptor.split('#').next().unwrap()
+}

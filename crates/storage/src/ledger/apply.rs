@@ -1,0 +1,199 @@
+//! Writing matches into the tables. A block has the last word: its transactions displace mempool
+//! transactions that spend the same coins. The other way round never happens.
+
+use super::codec;
+use crate::{StorageError, WriteTx};
+use bitcoin::consensus::serialize;
+use bitcoin::hashes::Hash;
+use bitcoin::{OutPoint, Transaction, Txid};
+use quorate_core::chain::BlockId;
+use quorate_core::ledger::{Match, VaultRow};
+use rusqlite::OptionalExtension;
+
+/// Where a matched transaction was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// In this block.
+    Block(BlockId),
+    /// Waiting.
+    Mempool,
+}
+
+impl Place {
+    fn height(self) -> Option<u32> {
+        match self {
+            Self::Block(block) => Some(block.height),
+            Self::Mempool => None,
+        }
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes one match. Returns whether the transaction is new to the vault. `seen` is when, in
+    /// seconds since 1970.
+    pub(super) fn apply(
+        &self,
+        found: &Match,
+        tx: &Transaction,
+        place: Place,
+        seen: u32,
+    ) -> Result<bool, StorageError> {
+        for outpoint in &found.spends {
+            self.spend(found.vault, outpoint, &found.txid, place)?;
+        }
+        let new = self.put_transaction(found, tx, place, seen)?;
+        self.put_coins(found, place)?;
+        if let Place::Block(_) = place {
+            // From now on it is no mempool transaction; if it becomes one again, it is a new one.
+            self.unsee(&found.txid)?;
+        }
+        Ok(new)
+    }
+
+    fn put_transaction(
+        &self,
+        found: &Match,
+        tx: &Transaction,
+        place: Place,
+        seen: u32,
+    ) -> Result<bool, StorageError> {
+        let (height, hash, position) = match place {
+            Place::Block(block) => (
+                Some(block.height),
+                Some(block.hash.to_byte_array()),
+                Some(i64::try_from(found.position).unwrap_or(i64::MAX)),
+            ),
+            Place::Mempool => (None, None, None),
+        };
+        let txid = found.txid.to_byte_array();
+        // Looking first spares the serialization when it is known, which is the usual case for a
+        // transaction that moves from the mempool to a block.
+        let known: Option<Option<[u8; 32]>> = self
+            .prepare("SELECT block_hash FROM transactions WHERE txid = ?1 AND vault = ?2")?
+            .query_row((txid, found.vault.0), |row| row.get(0))
+            .optional()?;
+        match known {
+            None => {
+                self.prepare(
+                    "INSERT INTO transactions
+                     (vault, txid, raw, height, block_hash, position, first_seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute((
+                    found.vault.0,
+                    txid,
+                    serialize(tx),
+                    height,
+                    hash,
+                    position,
+                    seen,
+                ))?;
+                Ok(true)
+            }
+            Some(known) => {
+                if hash.is_some() && known != hash {
+                    self.prepare(
+                        "UPDATE transactions SET height = ?3, block_hash = ?4, position = ?5
+                         WHERE txid = ?1 AND vault = ?2",
+                    )?
+                    .execute((txid, found.vault.0, height, hash, position))?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn put_coins(&self, found: &Match, place: Place) -> Result<(), StorageError> {
+        // A mempool match never takes a coin's height away: NULL doesn't replace anything.
+        let mut put = self.prepare(
+            "INSERT INTO coins (vault, txid, vout, value, keychain, idx, coinbase, height)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (txid, vout, vault) DO UPDATE SET height = excluded.height
+             WHERE excluded.height IS NOT NULL AND height IS NOT excluded.height",
+        )?;
+        let txid = found.txid.to_byte_array();
+        for funded in &found.funds {
+            put.execute((
+                found.vault.0,
+                txid,
+                funded.vout,
+                codec::sat(funded.value)?,
+                codec::number(funded.keychain),
+                funded.index,
+                found.coinbase,
+                place.height(),
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn spend(
+        &self,
+        vault: VaultRow,
+        outpoint: &OutPoint,
+        by: &Txid,
+        place: Place,
+    ) -> Result<(), StorageError> {
+        let key = (vault.0, outpoint.txid.to_byte_array(), outpoint.vout);
+        let current = self
+            .prepare(
+                "SELECT spent_by, spent_height FROM coins
+                 WHERE vault = ?1 AND txid = ?2 AND vout = ?3",
+            )?
+            .query_row(key, |row| codec::spent(row, 0, 1))
+            .optional()?
+            .flatten();
+        if let Some(spent) = current {
+            match place {
+                Place::Mempool if spent.height.is_some() => return Ok(()),
+                _ if spent.by != *by => self.evict(&spent.by)?,
+                _ => {}
+            }
+        }
+        self.prepare(
+            "UPDATE coins SET spent_by = ?4, spent_height = ?5
+             WHERE vault = ?1 AND txid = ?2 AND vout = ?3
+               AND (spent_by IS NOT ?4 OR spent_height IS NOT ?5)",
+        )?
+        .execute((key.0, key.1, key.2, by.to_byte_array(), place.height()))?;
+        Ok(())
+    }
+
+    /// Removes a transaction that can't happen any more, or isn't listed any more: what it paid is
+    /// gone, what it spent is unspent. Confirmed transactions stay. What spent its coins is left to
+    /// the mempool's own difference.
+    pub(super) fn evict(&self, txid: &Txid) -> Result<(), StorageError> {
+        let key = [txid.to_byte_array()];
+        for sql in [
+            "UPDATE coins SET spent_by = NULL WHERE spent_by = ?1 AND spent_height IS NULL",
+            "DELETE FROM coins WHERE txid = ?1 AND height IS NULL",
+            "DELETE FROM transactions WHERE txid = ?1 AND height IS NULL",
+        ] {
+            self.prepare(sql)?.execute(key)?;
+        }
+        self.unsee(txid)
+    }
+
+    /// Takes a transaction back out of its block. A mined one is gone with the block; every other
+    /// one waits to be mined again, and is dropped when the mempool doesn't list it.
+    pub(super) fn unconfirm(&self, txid: &Txid) -> Result<(), StorageError> {
+        let key = [txid.to_byte_array()];
+        for sql in [
+            "DELETE FROM coins WHERE txid = ?1 AND coinbase = 1",
+            "UPDATE coins SET height = NULL WHERE txid = ?1",
+            "UPDATE coins SET spent_height = NULL WHERE spent_by = ?1",
+            "DELETE FROM transactions WHERE txid = ?1 AND position = 0",
+            "UPDATE transactions SET height = NULL, block_hash = NULL, position = NULL
+             WHERE txid = ?1",
+        ] {
+            self.prepare(sql)?.execute(key)?;
+        }
+        self.unsee(txid)
+    }
+
+    pub(super) fn unsee(&self, txid: &Txid) -> Result<(), StorageError> {
+        self.prepare("DELETE FROM mempool_seen WHERE txid = ?1")?
+            .execute([txid.to_byte_array()])?;
+        Ok(())
+    }
+}

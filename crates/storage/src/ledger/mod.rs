@@ -1,0 +1,25 @@
+//! The ledger: what the chain source says about the vaults' scripts. A cache that can always be
+//! fetched again. The rules of matching are in `quorate_core::ledger`; here are its tables.
+//!
+//! Each vault has its own cursor, the last block matched for it, and everything is idempotent:
+//! matching a block again changes nothing. Who writes says what it planned on (cursors or the
+//! ledger's revision); if that is no longer so, another process was here, nothing is written, and the
+//! caller plans anew.
+
+mod apply;
+mod audit;
+mod chain;
+mod codec;
+mod mempool;
+mod query;
+mod scan;
+mod scripts;
+mod state;
+mod vaults;
+
+pub use chain::Rollback;
+pub use mempool::{Difference, Reexamination};
+pub use query::{CoinFilter, CoinOrder};
+pub use scan::Matched;
+pub use scripts::Deriver;
+pub use vaults::LedgerVault;

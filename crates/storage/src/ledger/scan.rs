@@ -1,0 +1,134 @@
+//! Blocks, matched and written in one transaction together with the cursors.
+
+use super::apply::Place;
+use super::scripts::Deriver;
+use crate::{StorageError, WriteTx};
+use bitcoin::hashes::Hash;
+use bitcoin::{OutPoint, Script, Transaction, Txid};
+use quorate_core::chain::BlockId;
+use quorate_core::ledger::{
+    CheckedBlock, Match, Owner, VaultRow, highest_used, match_transactions,
+};
+use std::collections::BTreeSet;
+
+pub(super) const HOLDERS: &str =
+    "SELECT vault FROM coins WHERE txid = ?1 AND vout = ?2 ORDER BY vault";
+
+/// What a batch brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Matched {
+    /// Transactions that were new to a vault.
+    pub new_transactions: u64,
+}
+
+impl WriteTx<'_> {
+    /// Matches `blocks`, which follow each other, for the vaults whose cursor is at `cursor` (`None`:
+    /// before the first block), and moves their cursors. `None`, and nothing is written, if a cursor
+    /// isn't there any more or the blocks don't continue the chain that is remembered.
+    pub fn ledger_match_blocks(
+        &self,
+        vaults: &BTreeSet<VaultRow>,
+        cursor: Option<BlockId>,
+        blocks: &[CheckedBlock],
+        deriver: &mut Deriver,
+    ) -> Result<Option<Matched>, StorageError> {
+        for &vault in vaults {
+            if self.ledger_cursor(vault)? != cursor {
+                return Ok(None);
+            }
+        }
+        if !continues(cursor, blocks) {
+            return Ok(None);
+        }
+        let Some(last) = blocks.last() else {
+            return Ok(Some(Matched::default()));
+        };
+        for block in blocks {
+            if !self.remember_block(block.id())? {
+                return Ok(None);
+            }
+        }
+        let mut matched = Matched::default();
+        for block in blocks {
+            let transactions = block.transactions();
+            for found in self.find(transactions, Some(vaults), deriver)? {
+                let Some((_, tx)) = transactions.get(found.position) else {
+                    continue;
+                };
+                let new = self.apply(&found, tx, Place::Block(block.id()), block.time())?;
+                matched.new_transactions += u64::from(new);
+            }
+        }
+        let id = last.id();
+        let mut advance = self.prepare(
+            "UPDATE ledger_vault SET cursor_height = ?2, cursor_hash = ?3 WHERE id = ?1",
+        )?;
+        for vault in vaults {
+            advance.execute((vault.0, id.height, id.hash.as_byte_array()))?;
+        }
+        self.prune_blocks()?;
+        self.ledger_touch()?;
+        Ok(Some(matched))
+    }
+
+    /// Matches a list of transactions against what is known, deriving on when a match moves the
+    /// lookahead, and then again if the list pays one of the new scripts. `vaults`: `None` for all.
+    pub(super) fn find(
+        &self,
+        transactions: &[(Txid, Transaction)],
+        vaults: Option<&BTreeSet<VaultRow>>,
+        deriver: &mut Deriver,
+    ) -> Result<Vec<Match>, StorageError> {
+        loop {
+            let matches = self.look_up(transactions, vaults)?;
+            let added = self.follow(&highest_used(&matches), deriver)?;
+            let pays_new = |(_, tx): &(Txid, Transaction)| {
+                let mut outputs = tx.output.iter();
+                outputs.any(|output| added.contains(&output.script_pubkey))
+            };
+            if added.is_empty() || !transactions.iter().any(pays_new) {
+                return Ok(matches);
+            }
+        }
+    }
+
+    fn look_up(
+        &self,
+        transactions: &[(Txid, Transaction)],
+        vaults: Option<&BTreeSet<VaultRow>>,
+    ) -> Result<Vec<Match>, StorageError> {
+        let concerned = |vault: &VaultRow| vaults.is_none_or(|vaults| vaults.contains(vault));
+        let shapes = self.ledger_shapes()?;
+        let owners = |script: &Script| -> Result<Vec<Owner>, StorageError> {
+            if !shapes.may_be_ours(script) {
+                return Ok(Vec::new());
+            }
+            let mut owners = self.ledger_owners(script)?;
+            owners.retain(|owner| concerned(&owner.vault));
+            Ok(owners)
+        };
+        let mut statement = self.prepare(HOLDERS)?;
+        let holders = |outpoint: &OutPoint| -> Result<Vec<VaultRow>, StorageError> {
+            let key = (outpoint.txid.as_byte_array(), outpoint.vout);
+            let rows = statement.query_map(key, |row| Ok(VaultRow(row.get(0)?)))?;
+            let mut holders: Vec<VaultRow> = rows.collect::<Result<_, _>>()?;
+            holders.retain(concerned);
+            Ok(holders)
+        };
+        match_transactions(transactions, owners, holders)
+    }
+}
+
+/// Whether the blocks follow `cursor` and each other.
+fn continues(cursor: Option<BlockId>, blocks: &[CheckedBlock]) -> bool {
+    let mut before = cursor;
+    blocks.iter().all(|block| {
+        let id = block.id();
+        let follows = match before {
+            None => id.height == 0,
+            Some(parent) => parent.hash == block.parent() && parent.height + 1 == id.height,
+        };
+        before = Some(id);
+        follows
+    })
+}

@@ -1,0 +1,183 @@
+//! Scripts derived ahead, so that a block is matched by looking them up.
+
+use super::codec;
+use crate::{ReadTx, StorageError, WriteTx};
+use bitcoin::{Network, Script, ScriptBuf};
+use quorate_core::keychain::Keychain;
+use quorate_core::ledger::{Owner, VaultRow, scripts_needed};
+use quorate_core::vault::Vault;
+use rusqlite::OptionalExtension;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) const OWNERS: &str =
+    "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
+
+/// The vaults needed for deriving more scripts, read from the database when one is needed and kept:
+/// most syncs need none.
+#[derive(Debug, Default)]
+pub struct Deriver {
+    vaults: BTreeMap<VaultRow, Vault>,
+}
+
+impl Deriver {
+    fn vault(&mut self, tx: &ReadTx<'_>, row: VaultRow) -> Result<&Vault, StorageError> {
+        use std::collections::btree_map::Entry;
+        match self.vaults.entry(row) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => Ok(unknown.insert(tx.ledger_stored_vault(row)?)),
+        }
+    }
+}
+
+/// What scripts of the vaults look like, to pass over the others without a look-up: all scripts of
+/// one vault have one length and one beginning.
+#[derive(Debug, Default)]
+pub(super) struct Shapes(BTreeSet<(usize, [u8; 2])>);
+
+impl Shapes {
+    pub(super) fn may_be_ours(&self, script: &Script) -> bool {
+        shape(script).is_some_and(|shape| self.0.contains(&shape))
+    }
+}
+
+fn shape(script: &Script) -> Option<(usize, [u8; 2])> {
+    let start = script.as_bytes().first_chunk::<2>()?;
+    Some((script.len(), *start))
+}
+
+impl ReadTx<'_> {
+    /// Whose a script is, as far as derived: several when vaults share a script.
+    pub fn ledger_owners(&self, script: &Script) -> Result<Vec<Owner>, StorageError> {
+        let mut statement = self.prepare(OWNERS)?;
+        let rows = statement.query_map([script.as_bytes()], |row| {
+            Ok(Owner {
+                vault: VaultRow(row.get(0)?),
+                keychain: codec::keychain(row, 1)?,
+                index: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn ledger_shapes(&self) -> Result<Shapes, StorageError> {
+        // Index 0 of each chain stands for all.
+        let mut statement = self.prepare(
+            "SELECT s.script FROM ledger_vault v JOIN scripts s
+             ON s.vault = v.id AND s.keychain IN (0, 1) AND s.idx = 0",
+        )?;
+        let scripts = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        let mut shapes = Shapes::default();
+        for script in scripts {
+            shapes.0.extend(shape(Script::from_bytes(&script?)));
+        }
+        Ok(shapes)
+    }
+
+    fn ledger_stored_vault(&self, row: VaultRow) -> Result<Vault, StorageError> {
+        let mut statement =
+            self.prepare("SELECT network, descriptor FROM ledger_vault WHERE id = ?1")?;
+        let (network, descriptor): (String, String) =
+            statement.query_row([row.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let network: Network = network
+            .parse()
+            .map_err(|_| StorageError::damaged(format!("`{network}` is no network")))?;
+        Vault::from_descriptor(network, &descriptor, None)
+            .map_err(|error| StorageError::damaged(format!("a vault can't be read: {error}")))
+    }
+}
+
+impl WriteTx<'_> {
+    /// Says that an address was handed out, so that the lookahead counts from it.
+    pub fn ledger_reveal(
+        &self,
+        vault: &Vault,
+        keychain: Keychain,
+        index: u32,
+    ) -> Result<(), StorageError> {
+        let row = self.ledger_require(vault.id())?;
+        let raised = self
+            .prepare(
+                "UPDATE ledger_keychain SET revealed = ?3
+                 WHERE vault = ?1 AND keychain = ?2 AND ifnull(revealed, -1) < ?3",
+            )?
+            .execute((row.0, codec::number(keychain), index))?;
+        if raised > 0 {
+            self.derive_ahead(row, keychain, vault)?;
+            self.ledger_touch()?;
+        }
+        Ok(())
+    }
+
+    /// Notes the highest indexes seen in use and derives on from there. Returns the scripts that
+    /// became known.
+    pub(super) fn follow(
+        &self,
+        highest: &BTreeMap<(VaultRow, Keychain), u32>,
+        deriver: &mut Deriver,
+    ) -> Result<BTreeSet<ScriptBuf>, StorageError> {
+        let mut added = BTreeSet::new();
+        for (&(row, keychain), &index) in highest {
+            let raised = self
+                .prepare(
+                    "UPDATE ledger_keychain SET used = ?3
+                     WHERE vault = ?1 AND keychain = ?2 AND ifnull(used, -1) < ?3",
+                )?
+                .execute((row.0, codec::number(keychain), index))?;
+            if raised > 0 && self.missing(row, keychain)?.is_some() {
+                let vault = deriver.vault(self, row)?;
+                added.extend(self.derive_ahead(row, keychain, vault)?);
+            }
+        }
+        Ok(added)
+    }
+
+    /// Derives what is missing of one address chain.
+    pub(super) fn derive_ahead(
+        &self,
+        row: VaultRow,
+        keychain: Keychain,
+        vault: &Vault,
+    ) -> Result<Vec<ScriptBuf>, StorageError> {
+        let Some((derived, needed)) = self.missing(row, keychain)? else {
+            return Ok(Vec::new());
+        };
+        let mut insert = self.prepare(
+            "INSERT INTO scripts (vault, keychain, idx, script) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        let mut added = Vec::new();
+        for index in derived..needed {
+            let script = vault
+                .derive(keychain, index)
+                .map_err(|error| StorageError::Underivable {
+                    vault: vault.id().to_string(),
+                    reason: error.to_string(),
+                })?
+                .script_pubkey;
+            insert.execute((row.0, codec::number(keychain), index, script.as_bytes()))?;
+            added.push(script);
+        }
+        self.prepare("UPDATE ledger_keychain SET derived = ?3 WHERE vault = ?1 AND keychain = ?2")?
+            .execute((row.0, codec::number(keychain), needed))?;
+        Ok(added)
+    }
+
+    /// From where to where an address chain must be derived, if it must.
+    fn missing(
+        &self,
+        row: VaultRow,
+        keychain: Keychain,
+    ) -> Result<Option<(u32, u32)>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT derived, used, revealed FROM ledger_keychain
+             WHERE vault = ?1 AND keychain = ?2",
+        )?;
+        let (derived, used, revealed) = statement
+            .query_row((row.0, codec::number(keychain)), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?
+            .ok_or_else(|| StorageError::damaged("an address chain is missing from the ledger"))?;
+        let needed = scripts_needed(used, revealed);
+        Ok((derived < needed).then_some((derived, needed)))
+    }
+}

@@ -1,0 +1,186 @@
+//! Transactions as types: a function that only reads takes a [`ReadTx`], one that writes takes a
+//! [`WriteTx`], and the compiler sees to it that nothing is written outside the lock.
+
+use crate::{StorageError, Store};
+use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior};
+use std::ops::Deref;
+
+/// A consistent view of the database: everything read through it is of one moment.
+#[derive(Debug)]
+pub struct ReadTx<'a> {
+    conn: &'a Connection,
+}
+
+impl<'a> ReadTx<'a> {
+    /// For the modules that own tables.
+    pub(crate) fn conn(&self) -> &'a Connection {
+        self.conn
+    }
+
+    /// A statement, compiled once per connection.
+    pub(crate) fn prepare(&self, sql: &str) -> Result<CachedStatement<'a>, StorageError> {
+        Ok(self.conn.prepare_cached(sql)?)
+    }
+}
+
+/// The one writer. Reads through it (it is a [`ReadTx`] too) see its own changes.
+#[derive(Debug)]
+pub struct WriteTx<'a> {
+    read: ReadTx<'a>,
+}
+
+impl<'a> Deref for WriteTx<'a> {
+    type Target = ReadTx<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.read
+    }
+}
+
+impl Store {
+    /// Runs `f` on one consistent view.
+    pub fn read<T, E: From<StorageError>>(
+        &mut self,
+        f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Deferred)
+            .map_err(StorageError::from)?;
+        f(&ReadTx { conn: &tx })
+    }
+
+    /// Runs `f` as the only writer and commits what it did; an `Err` (or a panic) undoes it all. `f`
+    /// must be quick: others wait.
+    ///
+    /// After [`StorageError::CommitUnknown`] the caller has to look at what is there.
+    pub fn write<T, E: From<StorageError>>(
+        &mut self,
+        f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_and(f, |conn| conn.execute_batch("COMMIT"))
+    }
+
+    fn write_and<T, E: From<StorageError>>(
+        &mut self,
+        f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
+        commit: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<T, E> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StorageError::from)?;
+        let value = f(&WriteTx {
+            read: ReadTx { conn: &tx },
+        })?;
+        let Err(error) = commit(&tx) else {
+            return Ok(value);
+        };
+        drop(tx); // rolls back what is still open
+        match error.sqlite_error_code() {
+            // Certainly not committed. Full: the frame that makes a commit valid is the last one
+            // written to the log, so it isn't there when the disk had no room for all of them.
+            Some(
+                ErrorCode::ConstraintViolation | ErrorCode::DatabaseBusy | ErrorCode::DiskFull,
+            ) => Err(StorageError::from(error).into()),
+            _ => {
+                let unknown = StorageError::CommitUnknown {
+                    reason: error.to_string(),
+                };
+                self.reopen()?;
+                Err(unknown.into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn io_error() -> rusqlite::Error {
+        let fsync_failed = rusqlite::ffi::SQLITE_IOERR_FSYNC;
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(fsync_failed), None)
+    }
+
+    fn set(tx: &WriteTx<'_>, revision: i64) -> Result<(), StorageError> {
+        tx.conn()
+            .execute("UPDATE ledger_state SET revision = ?1", [revision])?;
+        Ok(())
+    }
+
+    fn get(store: &mut Store) -> i64 {
+        store
+            .read(|tx| -> Result<i64, StorageError> {
+                Ok(tx
+                    .conn()
+                    .query_row("SELECT revision FROM ledger_state", [], |r| r.get(0))?)
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_failed_commit_is_called_unknown_and_the_store_reads_the_truth() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&home.path().join("q.db")).unwrap();
+        let lost = store.write_and(|tx| set(tx, 1), |_| Err(io_error()));
+        assert!(matches!(lost, Err(StorageError::CommitUnknown { .. })));
+        assert_eq!(get(&mut store), 0);
+        let kept = store.write_and(
+            |tx| set(tx, 2),
+            |conn| {
+                conn.execute_batch("COMMIT").unwrap();
+                Err(io_error())
+            },
+        );
+        assert!(matches!(kept, Err(StorageError::CommitUnknown { .. })));
+        assert_eq!(get(&mut store), 2);
+        store.write(|tx| set(tx, 3)).unwrap();
+        assert_eq!(get(&mut store), 3);
+    }
+
+    #[test]
+    fn an_error_or_a_panic_undoes_the_whole_write() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&home.path().join("q.db")).unwrap();
+        let refused: Result<(), StorageError> = store.write(|tx| {
+            set(tx, 1)?;
+            Err(StorageError::Busy)
+        });
+        assert!(refused.is_err());
+        assert_eq!(get(&mut store), 0);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write(|tx| -> Result<(), StorageError> {
+                set(tx, 1)?;
+                panic!("on purpose")
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(get(&mut store), 0);
+    }
+
+    #[test]
+    fn a_full_disk_is_its_own_error_and_changes_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&home.path().join("q.db")).unwrap();
+        let pages: i64 = store
+            .conn
+            .pragma_query_value(None, "page_count", |r| r.get(0))
+            .unwrap();
+        store
+            .conn
+            .pragma_update(None, "max_page_count", pages + 2)
+            .unwrap();
+        let result = store.write(|tx| -> Result<(), StorageError> {
+            set(tx, 1)?;
+            tx.conn().execute(
+                "INSERT INTO mempool_seen VALUES (zeroblob(32), zeroblob(50000))",
+                [],
+            )?;
+            Ok(())
+        });
+        assert!(matches!(result, Err(StorageError::Full)), "{result:?}");
+        assert_eq!(get(&mut store), 0);
+    }
+}
