@@ -192,8 +192,7 @@ mod tests {
     fn debug_shows_no_key() {
         let secp = Secp256k1::new();
         let mnemonic = words::parse(ABANDON).unwrap();
-        let key =
-            AccountKey::derive(&secp, &mnemonic, Account::first(Network::Regtest)).unwrap();
+        let key = AccountKey::derive(&secp, &mnemonic, Account::first(Network::Regtest)).unwrap();
         let shown = format!("{key:?}");
         assert!(shown.contains("Guarded(..)"), "{shown}");
         assert!(!shown.contains("private_key"), "{shown}");

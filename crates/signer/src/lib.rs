@@ -5,14 +5,27 @@
 //! vault the cosigner has imported itself and a PSBT (BIP174) from anywhere; what goes out is the
 //! same PSBT with this cosigner's signatures added, or a refusal that names the reason.
 //!
-//! Files are touched in [`keystore`] only; [`sign`] is a pure function of key, vault and PSBT.
+//! ```text
+//! review(&vault, &psbt)? -> Review   show its summary to the person, then
+//! keystore.unlock(name, &passphrase)?.sign(&review, fee_limits)? -> Signed
+//! ```
+//!
+//! Files are touched in [`keystore`] only; [`mod@review`] and [`sign`] are pure.
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod keystore;
 pub mod passphrase;
+pub mod review;
 mod sealed;
+pub mod sign;
+mod unlocked;
 pub mod words;
 
 pub use account::Account;
+pub use keystore::{KeyInfo, Keystore, KeystoreError, NewKey};
 pub use passphrase::{Passphrase, PassphraseError};
+pub use review::{Change, Payment, Review, ReviewError, Summary, review};
+pub use sign::{SignError, Signed};
+pub use unlocked::Unlocked;
 pub use words::WordsError;

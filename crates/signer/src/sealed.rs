@@ -40,7 +40,10 @@ pub(crate) fn seal(passphrase: &Passphrase, work: u8, plain: &[u8]) -> std::io::
 
 /// Opens what [`seal`] made. A wrong passphrase and a damaged key stanza look the same by the
 /// format's design; damage anywhere else is told apart by the header's MAC and the payload's tag.
-pub(crate) fn open(passphrase: &Passphrase, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub(crate) fn open(
+    passphrase: &Passphrase,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let decryptor = Decryptor::new_buffered(sealed)
         .map_err(|_| OpenError::Damaged("it does not begin as an age file"))?;
     if !decryptor.is_scrypt() {
@@ -82,8 +85,14 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_with_its_passphrase_only() {
         let sealed = seal(&pass("correct horse"), 2, b"secret").unwrap();
-        assert_eq!(open(&pass("correct horse"), &sealed).unwrap().as_slice(), b"secret");
-        assert_eq!(open(&pass("Correct horse"), &sealed).unwrap_err(), OpenError::WrongPassphrase);
+        assert_eq!(
+            open(&pass("correct horse"), &sealed).unwrap().as_slice(),
+            b"secret"
+        );
+        assert_eq!(
+            open(&pass("Correct horse"), &sealed).unwrap_err(),
+            OpenError::WrongPassphrase
+        );
         assert!(!sealed.windows(6).any(|w| w == b"secret"));
     }
 
@@ -99,8 +108,14 @@ mod tests {
         }
         let mut last = sealed.clone();
         *last.last_mut().unwrap() ^= 1;
-        assert!(matches!(open(&right, &last).unwrap_err(), OpenError::Damaged(_)));
-        assert!(matches!(open(&right, b"").unwrap_err(), OpenError::Damaged(_)));
+        assert!(matches!(
+            open(&right, &last).unwrap_err(),
+            OpenError::Damaged(_)
+        ));
+        assert!(matches!(
+            open(&right, b"").unwrap_err(),
+            OpenError::Damaged(_)
+        ));
     }
 
     #[test]
@@ -109,6 +124,9 @@ mod tests {
         let text = String::from_utf8_lossy(&seal(&right, 5, b"secret").unwrap()).into_owned();
         let greedy = text.replacen(" 5\n", " 30\n", 1);
         assert_ne!(text, greedy);
-        assert_eq!(open(&right, greedy.as_bytes()).unwrap_err(), OpenError::TooMuchWork(30));
+        assert_eq!(
+            open(&right, greedy.as_bytes()).unwrap_err(),
+            OpenError::TooMuchWork(30)
+        );
     }
 }

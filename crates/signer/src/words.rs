@@ -135,7 +135,10 @@ mod tests {
             let said = format!("{error} {error:?}");
             assert!(!said.split_whitespace().any(|w| w == word), "{word}");
         }
-        assert_eq!(parse("zoo zoo").unwrap_err(), WordsError::Count { found: 2 });
+        assert_eq!(
+            parse("zoo zoo").unwrap_err(),
+            WordsError::Count { found: 2 }
+        );
         assert_eq!(parse("").unwrap_err(), WordsError::Count { found: 0 });
     }
 }
