@@ -7,6 +7,7 @@
 
 mod error;
 mod files;
+mod format;
 
 pub use error::KeystoreError;
 
@@ -26,7 +27,6 @@ use zeroize::Zeroizing;
 
 const SEALED: &str = ".age";
 const PUBLIC: &str = ".pub";
-const FIRST_LINE: &str = "quorate signer key 1";
 
 /// A folder of sealed keys.
 #[derive(Debug, Clone)]
@@ -60,15 +60,6 @@ impl fmt::Debug for NewKey {
             .field("info", &self.info)
             .finish_non_exhaustive()
     }
-}
-
-/// The public part as stored.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublicPart {
-    version: u32,
-    network: Network,
-    key: String,
 }
 
 impl Keystore {
@@ -142,12 +133,12 @@ impl Keystore {
             return Err(exists());
         }
         let (_, info) = open_account(&Secp256k1::new(), name, mnemonic, account, &secret)?;
-        let sealed = sealed::seal(passphrase, self.work, &plain(mnemonic, account))
+        let sealed = sealed::seal(passphrase, self.work, &format::plain(mnemonic, account))
             .map_err(files::io("seal", &secret))?;
         files::private_folder(&self.folder)?;
         // Both are on the disk before either has its name, so that what can fail has failed.
         let secret_file = files::stage(&self.folder, &sealed)?;
-        let public_file = files::stage(&self.folder, &public_bytes(&info))?;
+        let public_file = files::stage(&self.folder, &format::public_bytes(&info))?;
         if !files::publish_new(secret_file, &secret)? {
             return Err(exists());
         }
@@ -190,7 +181,7 @@ impl Keystore {
             name: name.to_owned(),
             path: public.clone(),
         })?;
-        public_info(name, &bytes).ok_or(KeystoreError::Damaged {
+        format::public_info(name, &bytes).ok_or(KeystoreError::Damaged {
             path: public,
             reason: "it is not the public part of a key; it may be removed, the next unlock writes it again",
         })
@@ -215,14 +206,15 @@ impl Keystore {
                 work,
             },
         })?;
-        let (mnemonic, account) = parse_plain(&plain).ok_or_else(|| KeystoreError::Damaged {
-            path: secret.clone(),
-            reason: "what it seals is not a key of this program",
-        })?;
+        let (mnemonic, account) =
+            format::parse_plain(&plain).ok_or_else(|| KeystoreError::Damaged {
+                path: secret.clone(),
+                reason: "what it seals is not a key of this program",
+            })?;
         let secp = Secp256k1::new();
         let (key, info) = open_account(&secp, name, &mnemonic, account, &secret)?;
         match files::read(&public)? {
-            Some(bytes) if public_info(name, &bytes).as_ref() == Some(&info) => {}
+            Some(bytes) if format::public_info(name, &bytes).as_ref() == Some(&info) => {}
             Some(_) => {
                 return Err(KeystoreError::PublicPartReplaced {
                     name: name.to_owned(),
@@ -231,7 +223,7 @@ impl Keystore {
             }
             // A convenience: a read-only folder must not keep a cosigner from signing.
             None => {
-                let _ = files::stage(&self.folder, &public_bytes(&info))
+                let _ = files::stage(&self.folder, &format::public_bytes(&info))
                     .and_then(|file| files::publish_new(file, &public));
             }
         }
@@ -272,57 +264,4 @@ fn open_account(
         key: public,
     };
     Ok((key, info))
-}
-
-/// What is sealed: lines that a person with `age -d` can read.
-fn plain(mnemonic: &Mnemonic, account: Account) -> Zeroizing<Vec<u8>> {
-    let head = format!(
-        "{FIRST_LINE}\nnetwork {}\naccount {}\nwords ",
-        account.network(),
-        account.number()
-    );
-    let words = words::line(mnemonic);
-    let mut out = Zeroizing::new(Vec::with_capacity(head.len() + words.len() + 1));
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(words.as_bytes());
-    out.push(b'\n');
-    out
-}
-
-fn parse_plain(plain: &[u8]) -> Option<(Mnemonic, Account)> {
-    let mut lines = std::str::from_utf8(plain).ok()?.lines();
-    if lines.next()? != FIRST_LINE {
-        return None;
-    }
-    let network = lines.next()?.strip_prefix("network ")?.parse().ok()?;
-    let number = lines.next()?.strip_prefix("account ")?.parse().ok()?;
-    let mnemonic = words::parse(lines.next()?.strip_prefix("words ")?).ok()?;
-    match lines.next() {
-        None => Some((mnemonic, Account::numbered(network, number)?)),
-        Some(_) => None,
-    }
-}
-
-fn public_bytes(info: &KeyInfo) -> Vec<u8> {
-    let part = PublicPart {
-        version: 1,
-        network: info.network,
-        key: info.key.to_string(),
-    };
-    // A struct of two strings and a number always serializes.
-    let mut bytes = serde_json::to_vec(&part).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
-}
-
-fn public_info(name: &str, bytes: &[u8]) -> Option<KeyInfo> {
-    let part: PublicPart = serde_json::from_slice(bytes).ok()?;
-    if part.version != 1 {
-        return None;
-    }
-    Some(KeyInfo {
-        name: name.to_owned(),
-        network: part.network,
-        key: CosignerKey::parse(&part.key, part.network).ok()?,
-    })
 }
