@@ -236,7 +236,11 @@ fn what_no_script_could_make_right_is_refused() {
 /// `cargo test --release -p quorate-core measure_five -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, run by hand"]
-#[allow(clippy::print_stdout, reason = "a measurement, run by hand")]
+#[allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a measurement, run by hand"
+)]
 fn measure_five_hundred_inputs() {
     let secp = Secp256k1::new();
     let secrets = [secret(1), secret(2), secret(3)];
