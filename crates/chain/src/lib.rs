@@ -5,8 +5,13 @@
 //! and transaction ids are always computed from the bytes it sends.
 #![warn(missing_docs)]
 
+pub mod simulated;
+
+pub use simulated::Simulated;
+
 use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
 use quorate_core::chain::BlockId;
+use quorate_core::text::escape;
 
 /// What a source says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +73,10 @@ pub enum ChainError {
 }
 
 /// A place that knows the chain. Every call blocks. Implementations keep one connection.
-pub trait ChainSource: std::fmt::Debug {
+///
+/// The answers of two calls need not belong together: a block may arrive and a reorg may happen in
+/// between. Who walks the chain checks each block's link to the one before.
+pub trait ChainSource: std::fmt::Debug + Send {
     /// How to name it in messages; never with credentials.
     fn name(&self) -> &str;
     /// Network, tip, and whether it can serve what is asked.
@@ -89,4 +97,25 @@ pub trait ChainSource: std::fmt::Debug {
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
     /// Hands `tx` to the network.
     fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
+}
+
+/// Text that a source sent, made fit for a message: harmless characters, bounded length.
+fn foreign(text: &str) -> String {
+    const MAX: usize = 300;
+    let mut short: String = text.trim().chars().take(MAX).collect();
+    if text.trim().chars().count() > MAX {
+        short.push('…');
+    }
+    escape(&short)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_short_and_harmless() {
+        assert_eq!(foreign(" a\x1bb\n"), "a\\u{1b}b");
+        assert_eq!(foreign(&"x".repeat(5_000)).chars().count(), 301);
+    }
 }
