@@ -227,6 +227,14 @@ fn what_no_script_could_make_right_is_refused() {
         tx.output = vec![prevout(u64::MAX, ScriptBuf::new()); 2];
     });
     assert!(overflow.contains("21 million"), "{overflow}");
+    let supply = check(&|tx, _| {
+        tx.output = vec![prevout(Amount::MAX_MONEY.to_sat(), ScriptBuf::new()); 2];
+    });
+    assert!(supply.contains("21 million"), "{supply}");
+    let huge = check(&|tx, _| {
+        tx.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0; 1_000_000]);
+    });
+    assert!(huge.contains("larger than a block"), "{huge}");
     let rich = check(&|_, coins| coins[0].value = Amount::from_sat(u64::MAX));
     assert!(rich.contains("21 million"), "{rich}");
     let coinbase = check(&|tx, _| tx.input[0].previous_output = OutPoint::null());
