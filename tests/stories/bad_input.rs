@@ -15,7 +15,10 @@ fn home() -> Home {
 
 fn with_vault() -> Home {
     let home = home();
-    let keys: Vec<String> = fixtures::cosigners(3).iter().map(fixtures::TestKey::argument).collect();
+    let keys: Vec<String> = fixtures::cosigners(3)
+        .iter()
+        .map(fixtures::TestKey::argument)
+        .collect();
     let mut args = vec!["vault", "create", "family", "--policy", "2-of-3"];
     for key in &keys {
         args.extend(["--key", key]);
@@ -27,12 +30,22 @@ fn with_vault() -> Home {
 #[track_caller]
 fn refused(home: &Home, args: &[&str], code: i32, words: &[&str]) {
     let (found, error) = home.fail(args);
-    let message = format!("{} {}", text(&error["message"]), error["hint"].as_str().unwrap_or_default());
+    let message = format!(
+        "{} {}",
+        text(&error["message"]),
+        error["hint"].as_str().unwrap_or_default()
+    );
     assert_eq!(found, code, "{args:?}: {message}");
     for word in words {
-        assert!(message.contains(word), "{args:?}: `{word}` isn't in: {message}");
+        assert!(
+            message.contains(word),
+            "{args:?}: `{word}` isn't in: {message}"
+        );
     }
-    assert!(!message.contains('\n') && !message.contains("Error("), "{message}");
+    assert!(
+        !message.contains('\n') && !message.contains("Error("),
+        "{message}"
+    );
 }
 
 #[test]
@@ -42,17 +55,27 @@ fn databases_that_cannot_be_used() {
     let database = |home: &Home| home.path().join("quorate.db");
 
     let unreadable = home();
-    fs::write(database(&unreadable), "this is no database, but it is long enough to be read as one".repeat(99)).unwrap();
+    fs::write(
+        database(&unreadable),
+        "this is no database, but it is long enough to be read as one".repeat(99),
+    )
+    .unwrap();
     refused(&unreadable, list, 4, &["quorate.db", "not a database"]);
 
     let foreign = Home::new();
     fs::create_dir_all(foreign.path()).unwrap();
     let conn = rusqlite::Connection::open(database(&foreign)).unwrap();
-    conn.execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
+    conn.execute_batch("CREATE TABLE recipes (name TEXT)")
+        .unwrap();
     drop(conn);
     let before = fs::read(database(&foreign)).unwrap();
     refused(&foreign, list, 4, &["another program"]);
-    refused(&foreign, &["init", "--network", "regtest"], 4, &["another program"]);
+    refused(
+        &foreign,
+        &["init", "--network", "regtest"],
+        4,
+        &["another program"],
+    );
     assert_eq!(fs::read(database(&foreign)).unwrap(), before);
 
     let newer = home();
@@ -70,8 +93,17 @@ fn a_full_disk_and_a_read_only_home() {
         .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
         .arg(mount.path())
         .status();
-    assert!(done.is_ok_and(|status| status.success()), "a small tmpfs can't be mounted: run the tests as root");
-    let unmount = |lazy: &str| std::process::Command::new("umount").arg(lazy).arg(mount.path()).status().unwrap();
+    assert!(
+        done.is_ok_and(|status| status.success()),
+        "a small tmpfs can't be mounted: run the tests as root"
+    );
+    let unmount = |lazy: &str| {
+        std::process::Command::new("umount")
+            .arg(lazy)
+            .arg(mount.path())
+            .status()
+            .unwrap()
+    };
     let home = Home::new();
     let folder = mount.path().join("home");
     let at = path(&folder).to_owned();
@@ -88,7 +120,10 @@ fn a_full_disk_and_a_read_only_home() {
         let mut filler = fs::File::create(mount.path().join("filler")).unwrap();
         let block = [1u8; 4096];
         while std::io::Write::write_all(&mut filler, &block).is_ok() {}
-        let keys: Vec<String> = fixtures::cosigners(3).iter().map(fixtures::TestKey::argument).collect();
+        let keys: Vec<String> = fixtures::cosigners(3)
+            .iter()
+            .map(fixtures::TestKey::argument)
+            .collect();
         let mut args = vec!["vault", "create", "family", "--policy", "2-of-3"];
         for key in &keys {
             args.extend(["--key", key]);
@@ -99,11 +134,18 @@ fn a_full_disk_and_a_read_only_home() {
         fs::remove_file(mount.path().join("filler")).unwrap();
         let vaults = home.json(&["vault", "list", "--home", &at]);
         assert_eq!(vaults["vaults"], json!([]));
-        assert_eq!(home.json(&["journal", "verify", "--home", &at])["faults"], json!([]));
+        assert_eq!(
+            home.json(&["journal", "verify", "--home", &at])["faults"],
+            json!([])
+        );
         // Read-only, even for root.
         let remount = |how: &str| {
             let options = format!("remount,{how}");
-            std::process::Command::new("mount").args(["-o", &options]).arg(mount.path()).status().unwrap()
+            std::process::Command::new("mount")
+                .args(["-o", &options])
+                .arg(mount.path())
+                .status()
+                .unwrap()
         };
         assert!(remount("ro").success());
         let (code, error) = full(&["vault", "list"]);
@@ -120,16 +162,36 @@ fn a_full_disk_and_a_read_only_home() {
 #[test]
 fn chain_sources_that_cannot_be_used() {
     let home = with_vault();
-    refused(&home, &["sync", "--node", "http://a:b@127.0.0.1:1"], 3, &["127.0.0.1:1"]);
+    refused(
+        &home,
+        &["sync", "--node", "http://a:b@127.0.0.1:1"],
+        3,
+        &["127.0.0.1:1"],
+    );
     refused(&home, &["sync"], 2, &["--node"]);
     refused(&home, &["sync", "--node", "127.0.0.1"], 2, &["127.0.0.1"]);
-    refused(&home, &["sync", "--node", "electrum://127.0.0.1:50001"], 2, &["electrum"]);
+    refused(
+        &home,
+        &["sync", "--node", "electrum://127.0.0.1:50001"],
+        2,
+        &["electrum"],
+    );
     let node = Node::start();
     let wrong = node.url_userpass().replacen("http://", "http://x", 1);
-    refused(&home, &["sync", "--node", &wrong], 3, &["user name, password"]);
+    refused(
+        &home,
+        &["sync", "--node", &wrong],
+        3,
+        &["user name, password"],
+    );
     let other = Home::new();
     other.json(&["init", "--network", "signet"]);
-    refused(&other, &["sync", "--node", &node.url_cookie()], 1, &["regtest", "signet"]);
+    refused(
+        &other,
+        &["sync", "--node", &node.url_cookie()],
+        1,
+        &["regtest", "signet"],
+    );
     // Nobody's secrets are shown.
     let (_, error) = home.fail(&["sync", "--node", "http://alice:s3cr3t@127.0.0.1:1"]);
     assert!(!error.to_string().contains("s3cr3t"), "{error}");
@@ -147,7 +209,12 @@ fn a_pruned_node_says_from_where_on_it_has_blocks() {
     let file = home.file("family.txt");
     fs::write(&file, text(&descriptor)).unwrap();
     home.json(&["vault", "import", "family", path(&file), "--birthday", "0"]);
-    refused(&home, &["sync", "--node", &node.url_cookie()], 1, &["pruned"]);
+    refused(
+        &home,
+        &["sync", "--node", &node.url_cookie()],
+        1,
+        &["pruned"],
+    );
 }
 
 #[test]
@@ -156,9 +223,25 @@ fn files_that_are_no_signed_request_of_this_proposal() {
     let office = &family.office;
     family.deposit("50000000");
     let to = format!("{}=0.1btc", family.stranger());
-    let first = office.json(&["proposal", "create", "family", "--to", &to, "--feerate", "2"]);
+    let first = office.json(&[
+        "proposal",
+        "create",
+        "family",
+        "--to",
+        &to,
+        "--feerate",
+        "2",
+    ]);
     family.deposit("50000000");
-    let second = office.json(&["proposal", "create", "family", "--to", &to, "--feerate", "2"]);
+    let second = office.json(&[
+        "proposal",
+        "create",
+        "family",
+        "--to",
+        &to,
+        "--feerate",
+        "2",
+    ]);
     let request = family.export(text(&first["id"]), "alice");
     let good = family.sign("alice", &request);
     let good_bytes = fs::read(&good).unwrap();
@@ -173,8 +256,18 @@ fn files_that_are_no_signed_request_of_this_proposal() {
             assert!(said.contains(word), "{name}: `{word}` isn't in {said}");
         }
     };
-    import("unsigned.psbt", &fs::read(&request).unwrap(), 1, &["no signature"]);
-    import("truncated.psbt", &good_bytes[..good_bytes.len() / 2], 1, &["cut off"]);
+    import(
+        "unsigned.psbt",
+        &fs::read(&request).unwrap(),
+        1,
+        &["no signature"],
+    );
+    import(
+        "truncated.psbt",
+        &good_bytes[..good_bytes.len() / 2],
+        1,
+        &["cut off"],
+    );
     import("junk.psbt", &vec![0xa5; 3_000_000], 1, &["isn't a PSBT"]);
     import("long.psbt", &vec![b'c'; 6_000_000], 1, &["large"]);
     import("empty.psbt", b"", 1, &["empty"]);
@@ -182,18 +275,39 @@ fn files_that_are_no_signed_request_of_this_proposal() {
     // A signed file of another vault, and of another proposal with outputs exchanged.
     let stranger = Family::with_vault("2-of-3");
     stranger.deposit("50000000");
-    let theirs = stranger.office.json(&["proposal", "create", "family", "--to", &to, "--feerate", "2"]);
+    let theirs = stranger.office.json(&[
+        "proposal",
+        "create",
+        "family",
+        "--to",
+        &to,
+        "--feerate",
+        "2",
+    ]);
     let foreign = stranger.sign("alice", &stranger.export(text(&theirs["id"]), "alice"));
-    import("foreign.psbt", &fs::read(foreign).unwrap(), 1, &["no proposal of this home"]);
+    import(
+        "foreign.psbt",
+        &fs::read(foreign).unwrap(),
+        1,
+        &["no proposal of this home"],
+    );
 
     // The good one among bad ones is taken, and the bad ones are named.
     let junk = office.file("junk.psbt");
     let output = office.run(&["proposal", "import", path(&junk), path(&good), "--json"]);
     assert_eq!(output.code(), Some(1));
     let view: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
-    assert_eq!((&view["accepted"], &view["proposal"]), (&json!(1), &first["id"]));
+    assert_eq!(
+        (&view["accepted"], &view["proposal"]),
+        (&json!(1), &first["id"])
+    );
     assert_eq!(family.status(text(&second["id"])), "collecting");
-    refused(office, &["proposal", "show", "ffffffffffff"], 2, &["no proposal"]);
+    refused(
+        office,
+        &["proposal", "show", "ffffffffffff"],
+        2,
+        &["no proposal"],
+    );
     refused(office, &["vault", "show", "famly"], 2, &["family"]);
 }
 
@@ -209,24 +323,63 @@ fn spends_that_make_no_sense() {
         refused(office, &args, code, words);
     };
     let pay = |amount: &str| format!("{to}={amount}");
-    create(&["--to", &pay("1btc"), "--feerate", "2"], 1, &["50000000 sat available", "100000000 sat to send"]);
+    create(
+        &["--to", &pay("1btc"), "--feerate", "2"],
+        1,
+        &["50000000 sat available", "100000000 sat to send"],
+    );
     create(&["--to", &pay("300sat"), "--feerate", "2"], 1, &["dust"]);
-    create(&["--to", &pay("1000sat"), "--feerate", "2"], 1, &["10 %", "--allow-high-fee"]);
-    create(&["--to", &pay("0.1btc"), "--feerate", "5000"], 1, &["1000 sat/vB"]);
+    create(
+        &["--to", &pay("1000sat"), "--feerate", "2"],
+        1,
+        &["10 %", "--allow-high-fee"],
+    );
+    create(
+        &["--to", &pay("0.1btc"), "--feerate", "5000"],
+        1,
+        &["1000 sat/vB"],
+    );
     create(&["--to", &pay("0.1"), "--feerate", "2"], 2, &["btc"]);
-    create(&["--to", &pay("0.123456789btc"), "--feerate", "2"], 2, &["8"]);
-    create(&["--to", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq=0.1btc", "--feerate", "2"], 2, &["bitcoin", "regtest"]);
-    create(&["--to", "nonsense=0.1btc", "--feerate", "2"], 2, &["nonsense"]);
+    create(
+        &["--to", &pay("0.123456789btc"), "--feerate", "2"],
+        2,
+        &["8"],
+    );
+    create(
+        &[
+            "--to",
+            "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq=0.1btc",
+            "--feerate",
+            "2",
+        ],
+        2,
+        &["bitcoin", "regtest"],
+    );
+    create(
+        &["--to", "nonsense=0.1btc", "--feerate", "2"],
+        2,
+        &["nonsense"],
+    );
     create(&["--to", &pay("0.1btc"), "--feerate", "-1"], 2, &["fee"]);
-    create(&["--to", &pay("0.1btc"), "--feerate", "2", "--path", "2"], 2, &["path 2"]);
-    assert_eq!(office.json(&["proposal", "list", "family"])["proposals"], json!([]));
+    create(
+        &["--to", &pay("0.1btc"), "--feerate", "2", "--path", "2"],
+        2,
+        &["path 2"],
+    );
+    assert_eq!(
+        office.json(&["proposal", "list", "family"])["proposals"],
+        json!([])
+    );
     assert_eq!(office.json(&["balance", "family"])["reserved_sat"], 0);
 }
 
 #[test]
 fn policy_files_with_mistakes() {
     let home = home();
-    let keys: Vec<String> = fixtures::cosigners(3).iter().map(fixtures::TestKey::argument).collect();
+    let keys: Vec<String> = fixtures::cosigners(3)
+        .iter()
+        .map(fixtures::TestKey::argument)
+        .collect();
     let create = |policy: &str, words: &[&str]| {
         fs::write(home.file("policy.toml"), policy).unwrap();
         let mut args = vec!["vault", "create", "family", "--policy", "policy.toml"];
@@ -235,12 +388,29 @@ fn policy_files_with_mistakes() {
         }
         refused(&home, &args, 2, words);
     };
-    let good = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/2-of-3.toml")).unwrap();
-    create(&good.replace("threshold", "treshold"), &["policy.toml", "treshold", "threshold"]);
-    create(&good.replace("threshold = 2", "threshold = 4"), &["policy.toml"]);
+    let good = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../policies/2-of-3.toml"
+    ))
+    .unwrap();
+    create(
+        &good.replace("threshold", "treshold"),
+        &["policy.toml", "treshold", "threshold"],
+    );
+    create(
+        &good.replace("threshold = 2", "threshold = 4"),
+        &["policy.toml"],
+    );
     create("name = ", &["policy.toml", "line 1"]);
     create("", &["policy.toml"]);
-    refused(&home, &["vault", "create", "family", "--policy", "2-off-3", "--key", &keys[0]], 2, &["2-of-3"]);
+    refused(
+        &home,
+        &[
+            "vault", "create", "family", "--policy", "2-off-3", "--key", &keys[0],
+        ],
+        2,
+        &["2-of-3"],
+    );
     assert_eq!(home.json(&["vault", "list"])["vaults"], json!([]));
 }
 
@@ -251,7 +421,8 @@ fn files_of_the_home_belong_to_their_owner_alone() {
     let mut folders = vec![home.path()];
     let mut files = 0;
     while let Some(folder) = folders.pop() {
-        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700, "{}", folder.display());
         for entry in fs::read_dir(&folder).unwrap() {
             let entry = entry.unwrap().path();

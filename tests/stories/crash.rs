@@ -27,7 +27,10 @@ fn through_kills(home: &Home, args: &[&str], done: impl Fn(&Home) -> bool) {
             assert_eq!(verified["projection_matches"], true);
         }
         if output.status.success() {
-            assert!(done(home), "{args:?} was acknowledged and is lost: {output:?}");
+            assert!(
+                done(home),
+                "{args:?} was acknowledged and is lost: {output:?}"
+            );
         }
         if done(home) {
             assert!(kills > 0, "{args:?} was never killed");
@@ -53,42 +56,84 @@ fn the_story_goes_on_after_a_kill_at_every_step() {
     let file = family.office.file("family.txt");
     through_kills(
         &office,
-        &["vault", "import", "family", path(&file), "--cosigners", "alice,bob,carol"],
+        &[
+            "vault",
+            "import",
+            "family",
+            path(&file),
+            "--cosigners",
+            "alice,bob,carol",
+        ],
         |home| list(&home.json(&["vault", "list"]), "vaults").len() == 1,
     );
     let vault = office.json(&["vault", "show", "family"]);
-    assert_eq!(vault["id"], family.office.json(&["vault", "show", "family"])["id"]);
+    assert_eq!(
+        vault["id"],
+        family.office.json(&["vault", "show", "family"])["id"]
+    );
 
     through_kills(&office, &["address", "new", "family"], |home| {
         !list(&home.json(&["address", "list", "family"]), "addresses").is_empty()
     });
     let addresses = office.json(&["address", "list", "family"]);
-    family.node.fund(text(&addresses["addresses"][0]["address"]), bitcoin::Amount::from_sat(80_000_000));
+    family.node.fund(
+        text(&addresses["addresses"][0]["address"]),
+        bitcoin::Amount::from_sat(80_000_000),
+    );
     family.node.mine(3);
     let tip = family.node.chain_tip().height;
-    through_kills(&office, &["sync"], |home| home.json(&["balance", "family"])["height"] == tip);
-    assert_eq!(office.json(&["balance", "family"])["confirmed_sat"], 80_000_000);
+    through_kills(&office, &["sync"], |home| {
+        home.json(&["balance", "family"])["height"] == tip
+    });
+    assert_eq!(
+        office.json(&["balance", "family"])["confirmed_sat"],
+        80_000_000
+    );
 
     let to = format!("{}=0.5btc", family.stranger());
-    through_kills(&office, &["proposal", "create", "family", "--to", &to, "--feerate", "2"], |home| {
-        !list(&home.json(&["proposal", "list", "family"]), "proposals").is_empty()
-    });
+    through_kills(
+        &office,
+        &[
+            "proposal",
+            "create",
+            "family",
+            "--to",
+            &to,
+            "--feerate",
+            "2",
+        ],
+        |home| !list(&home.json(&["proposal", "list", "family"]), "proposals").is_empty(),
+    );
     let proposals = office.json(&["proposal", "list", "family"]);
-    assert_eq!(list(&proposals, "proposals").len(), 1, "the coin can be in one proposal only");
+    assert_eq!(
+        list(&proposals, "proposals").len(),
+        1,
+        "the coin can be in one proposal only"
+    );
     let id = text(&proposals["proposals"][0]["id"]).to_owned();
 
     let request = office.file("request.psbt");
-    through_kills(&office, &["proposal", "export", &id, "-o", path(&request), "--force"], |_| request.exists());
+    through_kills(
+        &office,
+        &["proposal", "export", &id, "-o", path(&request), "--force"],
+        |_| request.exists(),
+    );
     let alice = family.sign("alice", &request);
     let bob = family.sign("bob", &request);
     let signed = |home: &Home, who: &str| {
         home.json(&["proposal", "show", &id])["inputs"][0]["signatures"][who] == "signed"
     };
-    through_kills(&office, &["proposal", "import", path(&alice)], |home| signed(home, "alice"));
-    through_kills(&office, &["proposal", "import", path(&bob)], |home| signed(home, "bob"));
+    through_kills(&office, &["proposal", "import", path(&alice)], |home| {
+        signed(home, "alice")
+    });
+    through_kills(&office, &["proposal", "import", path(&bob)], |home| {
+        signed(home, "bob")
+    });
 
     let status = |home: &Home| text(&home.json(&["proposal", "show", &id])["status"]).to_owned();
-    through_kills(&office, &["proposal", "broadcast", &id], |home| status(home) == "broadcast");
+    through_kills(&office, &["proposal", "broadcast", &id], |home| {
+        status(home) == "broadcast"
+    });
     // Killed between commit and sending, the transaction goes out with the next sync.
     through_kills(&office, &["sync"], |home| {
         home.json(&["proposal", "show", &id])["seen"] == "mempool"
@@ -103,10 +148,20 @@ fn a_transaction_released_but_never_sent_goes_out_with_the_next_sync() {
     let mut family = Family::with_vault("2-of-3");
     family.deposit("60000000");
     let to = format!("{}=0.1btc", family.stranger());
-    let created = family.office.json(&["proposal", "create", "family", "--to", &to, "--feerate", "2"]);
+    let created = family.office.json(&[
+        "proposal",
+        "create",
+        "family",
+        "--to",
+        &to,
+        "--feerate",
+        "2",
+    ]);
     let id = text(&created["id"]).to_owned();
     let files = ["alice", "carol"].map(|who| family.sign(who, &family.export(&id, who)));
-    family.office.json(&["proposal", "import", path(&files[0]), path(&files[1])]);
+    family
+        .office
+        .json(&["proposal", "import", path(&files[0]), path(&files[1])]);
     family.office.json(&["proposal", "broadcast", &id]);
     // The node forgets its mempool, as if the bytes had never reached it.
     family.node.stop();
@@ -123,8 +178,9 @@ fn a_transaction_released_but_never_sent_goes_out_with_the_next_sync() {
 #[test]
 fn two_processes_on_one_home_lose_nothing_and_never_show_a_locked_database() {
     let family = Family::with_vault("2-of-3");
-    let running: Vec<_> =
-        (0..24).map(|_| family.office.spawn(&["address", "new", "family", "--json"])).collect();
+    let running: Vec<_> = (0..24)
+        .map(|_| family.office.spawn(&["address", "new", "family", "--json"]))
+        .collect();
     let mut indexes: Vec<u64> = running
         .into_iter()
         .map(|running| {
@@ -138,5 +194,8 @@ fn two_processes_on_one_home_lose_nothing_and_never_show_a_locked_database() {
     assert_eq!(indexes, (0..24).collect::<Vec<_>>());
     let log = family.office.json(&["journal", "log", "family"]);
     assert_eq!(list(&log, "entries").len(), 25);
-    assert_eq!(family.office.json(&["journal", "verify"])["faults"], json!([]));
+    assert_eq!(
+        family.office.json(&["journal", "verify"])["faults"],
+        json!([])
+    );
 }

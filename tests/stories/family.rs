@@ -35,7 +35,11 @@ impl Family {
     pub(crate) fn new() -> Self {
         let node = Node::start();
         node.mine(110);
-        let home = || Home::new().with_node(&node.url_cookie()).with_passphrase(PASSPHRASE);
+        let home = || {
+            Home::new()
+                .with_node(&node.url_cookie())
+                .with_passphrase(PASSPHRASE)
+        };
         let family = Self {
             office: home(),
             alice: home(),
@@ -62,7 +66,12 @@ impl Family {
         let mut keys: Vec<String> = self
             .signers()
             .iter()
-            .map(|(home, name)| format!("{name}={}", text(&home.json(&["signer", "key", name])["key"])))
+            .map(|(home, name)| {
+                format!(
+                    "{name}={}",
+                    text(&home.json(&["signer", "key", name])["key"])
+                )
+            })
             .collect();
         keys.push(self.carols_key.argument());
         keys
@@ -71,12 +80,32 @@ impl Family {
     /// Hands the descriptor to the cosigners, who compare ids and first addresses.
     pub(crate) fn share(&self) {
         let file = self.office.file("family.txt");
-        self.office.json(&["vault", "export", "family", "--format", "descriptor", "-o", path(&file)]);
+        self.office.json(&[
+            "vault",
+            "export",
+            "family",
+            "--format",
+            "descriptor",
+            "-o",
+            path(&file),
+        ]);
         let ours = self.office.json(&["vault", "show", "family"]);
         for home in [&self.alice, &self.bob, &self.carol] {
-            let theirs =
-                home.json(&["vault", "import", "family", path(&file), "--cosigners", "alice,bob,carol"]);
-            for key in ["id", "descriptor", "first_addresses", "threshold", "network"] {
+            let theirs = home.json(&[
+                "vault",
+                "import",
+                "family",
+                path(&file),
+                "--cosigners",
+                "alice,bob,carol",
+            ]);
+            for key in [
+                "id",
+                "descriptor",
+                "first_addresses",
+                "threshold",
+                "network",
+            ] {
                 assert_eq!(ours[key], theirs[key], "{key}");
             }
         }
@@ -84,9 +113,12 @@ impl Family {
 
     /// A payment into the vault, confirmed and seen.
     pub(crate) fn deposit(&self, amount: &str) {
-        let address = self.office.json(&["address", "new", "family", "--label", "deposit"]);
+        let address = self
+            .office
+            .json(&["address", "new", "family", "--label", "deposit"]);
         let amount = amount.parse().unwrap();
-        self.node.fund(text(&address["address"]), bitcoin::Amount::from_sat(amount));
+        self.node
+            .fund(text(&address["address"]), bitcoin::Amount::from_sat(amount));
         self.node.mine(1);
         self.office.json(&["sync", "family"]);
     }
@@ -100,7 +132,9 @@ impl Family {
             "bob" => &self.bob,
             _ => {
                 let vault = self.office.json(&["vault", "show", "family"]);
-                let descriptor = self.carols_key.private_descriptor(text(&vault["descriptor"]));
+                let descriptor = self
+                    .carols_key
+                    .private_descriptor(text(&vault["descriptor"]));
                 let psbt = std::fs::read_to_string(request).unwrap();
                 std::fs::write(&signed, self.node.sign_psbt(psbt.trim(), &[descriptor])).unwrap();
                 return signed;
@@ -117,7 +151,15 @@ impl Family {
     pub(crate) fn export(&self, proposal: &str, who: &str) -> std::path::PathBuf {
         let file = self.office.file(&format!("{who}.psbt"));
         let _ = std::fs::remove_file(&file);
-        self.office.json(&["proposal", "export", proposal, "--for", who, "-o", path(&file)]);
+        self.office.json(&[
+            "proposal",
+            "export",
+            proposal,
+            "--for",
+            who,
+            "-o",
+            path(&file),
+        ]);
         file
     }
 

@@ -23,7 +23,10 @@ fn addresses_equal_bitcoin_cores_for_receive_and_change_on_every_policy() {
             .collect();
         let vault = Vault::create(network, &template, keys).unwrap();
         let info = node.rpc("getdescriptorinfo", json!([vault.descriptor()]));
-        assert_eq!((&info["isrange"], &info["hasprivatekeys"]), (&json!(true), &json!(false)));
+        assert_eq!(
+            (&info["isrange"], &info["hasprivatekeys"]),
+            (&json!(true), &json!(false))
+        );
         // One list for each element of the multipath.
         let derived = node.rpc("deriveaddresses", json!([vault.descriptor(), [0, 999]]));
         for keychain in Keychain::ALL {
@@ -31,7 +34,12 @@ fn addresses_equal_bitcoin_cores_for_receive_and_change_on_every_policy() {
             assert_eq!(theirs.len(), 1_000);
             for (index, address) in (0u32..).zip(theirs) {
                 let ours = vault.derive(keychain, index).unwrap().address(network);
-                assert_eq!(*address, ours.to_string(), "{} {keychain} {index}", template.name);
+                assert_eq!(
+                    *address,
+                    ours.to_string(),
+                    "{} {keychain} {index}",
+                    template.name
+                );
             }
         }
     }

@@ -105,6 +105,16 @@ impl CoreRpc {
         }
     }
 
+    /// Mines blocks that pay `address`, on a regtest node: for tests and the demo.
+    pub fn generate(
+        &self,
+        count: u32,
+        address: &bitcoin::Address,
+    ) -> Result<Vec<BlockHash>, ChainError> {
+        let params = vec![json!(count), json!(address.to_string())];
+        self.ask("generatetoaddress", params, self.limits.short)
+    }
+
     fn bad(&self, reason: impl AsRef<str>) -> ChainError {
         self.http.bad_answer(reason)
     }
