@@ -575,3 +575,16 @@ fn unknown_templates_suggest_near_ones() {
     assert!(error.contains("inheritance"), "{error}");
     assert_eq!(Template::builtins().unwrap().len(), 5);
 }
+
+#[test]
+fn long_countdowns_work_too() {
+    let cosigners: Vec<usize> = (0..12).collect();
+    let paths = (0..12_u16).map(|at| {
+        let lock = (at > 0).then_some(Timelock::Older(at * 4_000));
+        path(12 - usize::from(at), &cosigners, lock)
+    });
+    let policy = Policy::new(paths.collect(), 12).unwrap();
+    let keys = (1..=12).map(|n| (format!("c{n}"), key(n))).collect();
+    let vault = Vault::create(Network::Regtest, &template(policy.clone(), 12), keys).unwrap();
+    assert_eq!(vault.policy(), &policy);
+}
