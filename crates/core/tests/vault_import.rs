@@ -314,12 +314,22 @@ fn other_outputs_and_conditions_are_refused_in_a_sentence() {
             AnalyzeError::NotAQuorum,
         ),
         (
+            format!("wsh(or_d(pk({a}),older(5)))"),
+            AnalyzeError::NoSignature,
+        ),
+        (
             format!("wsh(or_d(multi(2,{a},{b}),pk({c})))"),
             AnalyzeError::TwoAtOnce,
         ),
     ] {
         assert_eq!(analysis(text.clone()), expected, "{text}");
     }
+    // Understood, but a stranger could change the witness.
+    let malleable = refusal(&format!("wsh(thresh(2,pk({a}),s:pk({b}),al:pk({c})))"));
+    assert!(
+        matches!(malleable, VaultError::Miniscript(_)),
+        "{malleable}"
+    );
     // Unsafe or impossible scripts, by miniscript's own word or the policy's.
     for text in [
         format!("wsh(multi(0,{a},{b}))"),
