@@ -8,6 +8,7 @@ const POLICY: &str = r#"
 name = "quick-recovery"
 title = "2 of 3, one alone after 12 blocks"
 summary = "For a test."
+script = "wsh"
 cosigners = ["first", "second", "third"]
 
 [[path]]
