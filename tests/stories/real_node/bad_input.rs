@@ -1,7 +1,7 @@
 //! Bad input gets a sentence with what, where and the remedy, the documented exit code, and changes
 //! nothing.
 
-use crate::family::{Family, path, text};
+use super::family::{Family, path, text};
 use quorate_testkit::{Home, Node, fixtures};
 use serde_json::json;
 use std::fs;
