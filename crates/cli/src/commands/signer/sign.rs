@@ -1,0 +1,334 @@
+//! `quorate signer sign`: what a cosigner looks at, and the signatures.
+//!
+//! Two examinations must agree before anything is signed: the signer's own, which proves amounts and
+//! change from the previous transactions and the vault's derivation, and the core's, which gives the
+//! words that cosigners compare.
+
+use crate::amount::btc;
+use crate::commands::psbt_file::PsbtFile;
+use crate::context::Context;
+use crate::output::Answer;
+use crate::table::{lines, table};
+use crate::{failure, files, passphrase, terminal};
+use bitcoin::Psbt;
+use quorate_coordinator::{Coordinator, DATABASE, Error};
+use quorate_core::keychain::Keychain;
+use quorate_core::proposal::{Proposal, SignatureSet};
+use quorate_core::psbt::{self, ForeignPsbt};
+use quorate_core::spend::{self, Finding, Review};
+use quorate_core::text::escape;
+use quorate_core::vault::Vault;
+use quorate_signer::{KeyInfo, Keystore, ReviewError, SignOptions};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The key's name
+    name: String,
+    /// The PSBT to sign, base64 or binary; `-` is standard input
+    #[arg(value_name = "FILE")]
+    psbt: PathBuf,
+    /// The vault it spends from; found by itself otherwise
+    #[arg(long)]
+    vault: Option<String>,
+    /// Sign without asking
+    #[arg(long)]
+    yes: bool,
+    /// A high fee is meant
+    #[arg(long)]
+    allow_high_fee: bool,
+    #[command(flatten)]
+    file: PsbtFile,
+    #[command(flatten)]
+    passphrase: passphrase::Args,
+}
+
+#[derive(Serialize)]
+struct OutputView {
+    address: Option<String>,
+    amount_sat: u64,
+    index: Option<u32>,
+    script: String,
+}
+
+#[derive(Serialize)]
+struct SignView {
+    key: String,
+    vault: String,
+    proposal: String,
+    txid: String,
+    inputs: usize,
+    inputs_signed: usize,
+    inputs_signed_before: usize,
+    recipients: Vec<OutputView>,
+    change: Vec<OutputView>,
+    fee_sat: u64,
+    feerate_sat_vb: f64,
+    words: Vec<String>,
+    findings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    psbt: Option<String>,
+}
+
+pub(super) fn run(args: &Args, store: &Keystore, context: &Context) -> Result<Answer, Error> {
+    args.file.check()?;
+    let key = store
+        .info(&args.name)
+        .map_err(|error| failure::keystore(&error))?;
+    let name = files::name(&args.psbt);
+    let foreign = psbt::read(&files::read(&args.psbt, files::PSBT_LIMIT)?)
+        .map_err(|error| Error::from(error).about(&name))?;
+    let (vault_name, vault) =
+        vault(args, &key, &foreign.psbt, context).map_err(|error| error.about(&name))?;
+    let proposal = Proposal::check(&vault, foreign.psbt.clone())
+        .map_err(|error| Error::refused("unfit_psbt", error.to_string()).about(&name))?;
+    let whole = with_valid_signatures(&proposal, &foreign).map_err(|error| error.about(&name))?;
+    let reviewed = quorate_signer::review(&vault, &whole)
+        .map_err(|error| failure::review(&error).about(&name))?;
+    if !args.allow_high_fee {
+        reviewed
+            .summary()
+            .check_fee()
+            .map_err(|error| failure::review(&error))?;
+    }
+    let review = spend::review(&vault, &proposal, used(&proposal));
+    let mut view = view(&vault_name, &key, &proposal, &review);
+    ask(args, context, &view)?;
+    let passphrase = args.passphrase.of(&args.name)?;
+    let unlocked = store
+        .unlock(&args.name, &passphrase)
+        .map_err(|error| failure::keystore(&error))?;
+    let options = SignOptions {
+        allow_high_fee: args.allow_high_fee,
+    };
+    let signed = unlocked
+        .sign(&reviewed, options)
+        .map_err(|error| failure::sign(&error))?;
+    let delivered = args.file.deliver(&signed.psbt)?;
+    view.inputs_signed = signed.inputs_signed;
+    view.inputs_signed_before = signed.inputs_untouched;
+    view.file = delivered.file;
+    view.psbt = delivered.psbt;
+    let Some(file) = view.file.as_deref().map(escape) else {
+        return Answer::bytes(&view, delivered.bytes);
+    };
+    let what = match (view.inputs_signed, view.inputs_signed_before) {
+        (0, _) => "nothing to add: this key has signed every input before".to_owned(),
+        (new, 0) => format!("signed {new} of {} inputs", view.inputs),
+        (new, before) => format!(
+            "signed {new} of {} inputs, {before} were signed before",
+            view.inputs
+        ),
+    };
+    Answer::new(
+        &view,
+        format!("{what}\nwrote {file}\nnext: quorate proposal import {file}\n"),
+    )
+}
+
+/// The vault of this data folder that the PSBT spends from.
+fn vault(
+    args: &Args,
+    key: &KeyInfo,
+    psbt: &Psbt,
+    context: &Context,
+) -> Result<(String, Vault), Error> {
+    let import = "import it first: `quorate vault import NAME FILE`, and compare its id with the other cosigners";
+    let home = context.home()?;
+    let vaults = if home.join(DATABASE).exists() {
+        let mut coordinator = Coordinator::open(&home)?;
+        match &args.vault {
+            Some(name) => vec![(name.clone(), coordinator.vault_facts(name)?)],
+            None => coordinator.all_vault_facts()?,
+        }
+    } else {
+        Vec::new()
+    };
+    if vaults.is_empty() {
+        return Err(Error::refused(
+            "no_vault",
+            "this data folder has no vault, so it isn't known what would be signed",
+        )
+        .hint(format!("run `quorate init`, then {import}")));
+    }
+    // A vault that fits, else the one that is meant and doesn't, else any.
+    let mut fault: Option<(bool, Error)> = None;
+    for (name, vault) in vaults {
+        match quorate_signer::review(&vault, psbt) {
+            Ok(_) => {
+                if vault
+                    .cosigners()
+                    .iter()
+                    .any(|one| one.key.identity() == key.key.identity())
+                {
+                    return Ok((name, vault));
+                }
+                let error = Error::refused(
+                    "not_a_cosigner",
+                    format!(
+                        "the key `{}` is no cosigner of vault `{name}`, from which this spends",
+                        key.name
+                    ),
+                );
+                fault = Some((
+                    true,
+                    error.hint(format!("`quorate vault show {name}` lists its cosigners")),
+                ));
+            }
+            Err(error) => {
+                let meant = !matches!(error, ReviewError::ForeignInput { .. });
+                if fault.as_ref().is_none_or(|(before, _)| meant && !before) {
+                    fault = Some((meant, failure::review(&error)));
+                }
+            }
+        }
+    }
+    Err(match fault {
+        Some((true, error)) => error,
+        Some((false, error)) if args.vault.is_some() => error,
+        _ => Error::refused(
+            "foreign_input",
+            "it spends from no vault of this data folder",
+        )
+        .hint(format!("if the vault is yours, {import}")),
+    })
+}
+
+/// The PSBT as it was given, with those of its signatures that verify.
+fn with_valid_signatures(proposal: &Proposal, foreign: &ForeignPsbt) -> Result<Psbt, Error> {
+    let mut whole = foreign.psbt.clone();
+    let admission = psbt::admit(proposal, foreign, &SignatureSet::default())?;
+    for one in &admission.new {
+        if let Some(input) = whole.inputs.get_mut(one.slot.input as usize) {
+            input
+                .partial_sigs
+                .insert(one.slot.public_key, one.signature);
+        }
+    }
+    Ok(whole)
+}
+
+/// The highest change index known to be in use: that of the coins spent.
+fn used(proposal: &Proposal) -> Option<u32> {
+    let coins = proposal.inputs().iter().map(|input| &input.derived);
+    coins
+        .filter(|coin| coin.keychain == Keychain::Change)
+        .map(|coin| coin.index)
+        .max()
+}
+
+fn view(vault: &str, key: &KeyInfo, proposal: &Proposal, review: &Review) -> SignView {
+    let outputs = |payments: &[spend::Payment]| {
+        payments
+            .iter()
+            .map(|payment| OutputView {
+                address: payment.address.as_ref().map(ToString::to_string),
+                amount_sat: payment.amount.to_sat(),
+                index: payment.ours.map(|(_, index)| index),
+                script: payment.script.to_hex_string(),
+            })
+            .collect()
+    };
+    SignView {
+        key: key.name.clone(),
+        vault: vault.to_owned(),
+        proposal: proposal.id().to_string(),
+        txid: proposal.txid().to_string(),
+        inputs: proposal.inputs().len(),
+        inputs_signed: 0,
+        inputs_signed_before: 0,
+        recipients: outputs(&review.recipients),
+        change: outputs(&review.change),
+        fee_sat: review.fee.to_sat(),
+        feerate_sat_vb: rate(review),
+        words: review.words.iter().map(ToString::to_string).collect(),
+        findings: review.findings.iter().map(finding).collect(),
+        file: None,
+        psbt: None,
+    }
+}
+
+/// To two digits, for people; the fee itself is exact.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn rate(review: &Review) -> f64 {
+    let rate = review.fee.to_sat() as f64 * 4.0 / review.weight.to_wu().max(1) as f64;
+    (rate * 100.0).round() / 100.0
+}
+
+fn finding(finding: &Finding) -> String {
+    match finding {
+        Finding::HighFee(refusal) => refusal.to_string(),
+        Finding::Burn { output } => {
+            format!("output {output} burns its amount: nobody can ever spend it")
+        }
+        Finding::StaysInside => "nothing leaves the vault".to_owned(),
+        Finding::DistantChange { output, index } => {
+            format!(
+                "output {output} is change at index {index}, far beyond those in use: other wallets may not find it"
+            )
+        }
+        Finding::Recovery { path } => {
+            format!("it spends by path {}, which a timelock guards", path + 1)
+        }
+    }
+}
+
+/// Shows what is to be signed, and asks where somebody can be asked. Without a terminal the one who
+/// started the program has decided; with `--yes` too.
+fn ask(args: &Args, context: &Context, view: &SignView) -> Result<(), Error> {
+    let asks = !args.yes && terminal::is_attended() && args.psbt.as_os_str() != "-";
+    if !asks {
+        if context.output.is_chatty() {
+            context.output.ask(&summary(view));
+        }
+        return Ok(());
+    }
+    context.output.ask(&summary(view));
+    if terminal::confirm(
+        context.output,
+        &format!("Sign this with the key `{}`?", view.key),
+    )? {
+        return Ok(());
+    }
+    Err(Error::refused("not_confirmed", "nothing was signed"))
+}
+
+fn summary(view: &SignView) -> String {
+    let rows = |kind: &'static str, outputs: &[OutputView]| {
+        outputs
+            .iter()
+            .map(|output| {
+                let to = output.address.clone();
+                let ours = output.index.map(|index| format!("ours, index {index}"));
+                [
+                    kind.to_owned(),
+                    to.unwrap_or_else(|| format!("script {}", output.script)),
+                    btc(output.amount_sat),
+                    ours.unwrap_or_default(),
+                ]
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut all = rows("pays", &view.recipients);
+    all.extend(rows("change", &view.change));
+    let mut text = lines(&[
+        ("vault", view.vault.clone()),
+        ("transaction", view.txid.clone()),
+        (
+            "fee",
+            format!("{} ({:.2} sat/vB)", btc(view.fee_sat), view.feerate_sat_vb),
+        ),
+    ]);
+    text.push_str(&table(["", "to", "amount", ""], all));
+    text.push_str(&format!(
+        "words to compare with the other cosigners: {}\n",
+        view.words.join(" ")
+    ));
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
+    }
+    text
+}

@@ -1,0 +1,122 @@
+//! The one place where errors become exit codes, and where errors of the software signer and of
+//! the command line itself become the program's error.
+
+use quorate_chain::simulated::SimulatedError;
+use quorate_coordinator::{Error, Kind};
+use quorate_core::policy::TemplateError;
+use quorate_core::text::escape;
+use quorate_signer::{KeystoreError, PassphraseError, ReviewError, SignError};
+
+/// The exit code of an error.
+pub(crate) const fn exit_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Refused => 1,
+        Kind::Input => 2,
+        Kind::Chain => 3,
+        Kind::Storage => 4,
+    }
+}
+
+/// Arguments that aren't the grammar's.
+pub(crate) fn usage(stop: &clap::Error) -> Error {
+    let text = stop.render().to_string();
+    // "error: sentence", perhaps with a list of names below; then tips, usage, a last line.
+    let mut paragraphs = text.split("\n\n");
+    let first = paragraphs.next().unwrap_or_default();
+    if !first.starts_with("error: ") {
+        // Not an error but help, for a noun without a verb.
+        let noun = text.lines().find_map(|line| line.strip_prefix("Usage: "));
+        let noun = noun.map_or("quorate", |usage| usage.split(" [").next().unwrap_or(usage));
+        let noun = noun.split(" <").next().unwrap_or(noun);
+        return Error::input("usage", format!("`{noun}` needs to be told what to do"))
+            .hint(format!("`{noun} --help` lists the commands"));
+    }
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = line(first.trim_start_matches("error: "));
+    let mut hints: Vec<String> = Vec::new();
+    for paragraph in paragraphs {
+        if let Some(tip) = paragraph.trim().strip_prefix("tip: ") {
+            hints.push(line(tip));
+        } else if let Some(usage) = paragraph.trim().strip_prefix("Usage: ") {
+            hints.push(format!("usage: {}", line(usage)));
+        }
+    }
+    Error::input("usage", escape(&message)).hint(escape(&hints.join("; ")))
+}
+
+/// A file of ours or of a person that can't be used.
+pub(crate) fn template(error: &TemplateError) -> Error {
+    let code = match error {
+        TemplateError::Unknown { .. } => "unknown_policy",
+        _ => "bad_policy",
+    };
+    Error::input(code, error.to_string())
+}
+
+/// The keystore's errors.
+pub(crate) fn keystore(error: &KeystoreError) -> Error {
+    let text = error.to_string();
+    match error {
+        KeystoreError::Name(_) => Error::input("bad_name", text),
+        KeystoreError::Words(_) => Error::input("bad_words", text),
+        KeystoreError::NotFound { name, known, .. } => {
+            let error = Error::input("unknown_key", text);
+            match quorate_coordinator::nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        }
+        KeystoreError::Exists { .. } => Error::refused("key_exists", text),
+        KeystoreError::WrongPassphrase { .. } => Error::refused("wrong_passphrase", text),
+        KeystoreError::Entropy | KeystoreError::NoKey => Error::refused("entropy", text),
+        KeystoreError::PublicPartReplaced { .. } => Error::refused("key_replaced", text),
+        KeystoreError::Exposed { .. } => Error::refused("key_exposed", text),
+        KeystoreError::PublicPartMissing { .. }
+        | KeystoreError::Damaged { .. }
+        | KeystoreError::TooMuchWork { .. }
+        | KeystoreError::Io { .. } => Error::storage("keystore", text),
+    }
+}
+
+/// A passphrase that can't be one.
+pub(crate) fn passphrase(error: PassphraseError) -> Error {
+    Error::input("bad_passphrase", error.to_string())
+}
+
+/// What the signer found when it looked at a PSBT.
+pub(crate) fn review(error: &ReviewError) -> Error {
+    let code = match error {
+        ReviewError::FakeChange { .. } => "fake_change",
+        ReviewError::HighFee { .. } => "absurd_fee",
+        ReviewError::ForeignInput { .. } | ReviewError::NoDerivation { .. } => "foreign_input",
+        ReviewError::SighashType { .. } => "sighash",
+        _ => "unfit_psbt",
+    };
+    let refused = Error::refused(code, error.to_string());
+    match error {
+        ReviewError::HighFee { .. } => refused.hint("say --allow-high-fee if it is meant"),
+        _ => refused,
+    }
+}
+
+/// Why nothing was signed.
+pub(crate) fn sign(error: &SignError) -> Error {
+    match error {
+        SignError::Review(error) => review(error),
+        SignError::NotACosigner { .. } => Error::refused("not_a_cosigner", error.to_string()),
+        SignError::WrongNetwork { .. } => Error::refused("wrong_network", error.to_string()),
+        SignError::Fault { .. } => Error::refused("signer_fault", error.to_string()),
+    }
+}
+
+/// What the simulated chain can't do.
+pub(crate) fn simulated(error: SimulatedError) -> Error {
+    match error {
+        SimulatedError::Source(error) => error.into(),
+        SimulatedError::TooDeep { .. } => Error::input("too_deep", error.to_string()),
+        SimulatedError::Refused { .. } | SimulatedError::Block(_) => {
+            Error::refused("refused_by_node", error.to_string())
+        }
+        SimulatedError::FaucetDry { .. } => Error::refused("faucet_dry", error.to_string()),
+    }
+}
