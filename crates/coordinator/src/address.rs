@@ -73,7 +73,7 @@ impl Coordinator {
                 .map(|coin| {
                     let address = vault
                         .derive(coin.keychain, coin.index)?
-                        .address(vault.network())?;
+                        .address(vault.network());
                     Ok(CoinView {
                         outpoint: coin.outpoint.to_string(),
                         value_sat: coin.value.to_sat(),

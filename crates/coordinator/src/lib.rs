@@ -8,6 +8,7 @@
 
 mod address;
 mod broadcast;
+mod catch_up;
 mod error;
 mod facts;
 mod find;

@@ -1,36 +1,222 @@
-//! Stub for the interface only.
-use crate::view::SyncView;
-use crate::{Coordinator, Error};
-use quorate_chain::ChainSource;
+//! Bringing the ledger up to what the chain source says: blocks, reorgs, the mempool.
+//!
+//! A sync goes in rounds. Each looks at where the vaults stand, talks to the source with no
+//! transaction open, and writes in batches that say what they were planned on. If another process has
+//! been there meanwhile, or the chain has moved, nothing is written and the next round plans anew. So a
+//! sync can be killed at any moment and run twice at the same time; the next one goes on from the
+//! last batch.
 
-/// How far a sync has come.
+mod birth;
+mod blocks;
+mod error;
+mod fork;
+mod mempool;
+
+pub use error::SyncError;
+
+use quorate_chain::{ChainSource, ChainStatus};
+use quorate_core::chain::BlockId;
+use quorate_core::ledger::VaultRow;
+use quorate_core::vault::VaultId;
+use quorate_storage::{Deriver, LedgerVault, Store};
+use std::collections::BTreeSet;
+
+/// Rounds in a row that may change nothing before we give up: each of them means that the source
+/// contradicted itself.
+const IDLE_ROUNDS: u32 = 10;
+
+/// How far a sync has come; told after every batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncProgress {
-    /// Height of the last block matched.
+    /// The block just matched.
     pub height: u32,
-    /// Height of the tip.
+    /// The block to reach.
     pub tip: u32,
+    /// Transactions found so far.
+    pub new_transactions: u64,
 }
 
-impl Coordinator {
-    /// Looks at what is new on the chain, then hands over again what was let go and got lost.
-    pub fn sync(
-        &mut self,
-        source: &dyn ChainSource,
-        _progress: &mut dyn FnMut(SyncProgress),
-    ) -> Result<SyncView, Error> {
-        let chain = source.status()?;
-        self.check_network(&chain)?;
-        let mut view = SyncView {
-            height: chain.tip.height,
-            hash: chain.tip.hash.to_string(),
-            blocks: 0,
-            transactions: 0,
-            reorganized: 0,
-            rebroadcast: vec![],
-            problems: vec![],
-        };
-        self.rebroadcast(source, &mut view)?;
-        Ok(view)
+/// What a sync did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncReport {
+    /// The source's best block, which the ledger now stands at.
+    pub tip: BlockId,
+    /// Blocks read.
+    pub blocks: u64,
+    /// Transactions that were new to a vault, in blocks or in the mempool.
+    pub new_transactions: u64,
+    /// How many blocks had to be taken back, if any.
+    pub reorg_depth: Option<u32>,
+    /// Vaults whose chain was left too long ago to find where, matched from their birth again.
+    pub started_over: Vec<VaultId>,
+    /// Vaults that could not be followed, because the source no longer has the blocks.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A vault that the source is too pruned for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The vault.
+    pub vault: VaultId,
+    /// The first block it needs.
+    pub needed: u32,
+    /// The first block the source has.
+    pub available: u32,
+}
+
+/// Follows `source` for all vaults of the store. `now`, in seconds since 1970, is what a new
+/// mempool transaction is stamped with.
+pub fn sync_at(
+    store: &mut Store,
+    source: &dyn ChainSource,
+    progress: &mut dyn FnMut(SyncProgress),
+    now: u32,
+) -> Result<SyncReport, SyncError> {
+    let status = source.status()?;
+    let report = SyncReport {
+        tip: status.tip,
+        blocks: 0,
+        new_transactions: 0,
+        reorg_depth: None,
+        started_over: Vec::new(),
+        left_out: Vec::new(),
+    };
+    let mut run = Run {
+        store,
+        source,
+        progress,
+        now,
+        deriver: Deriver::default(),
+        chunk: blocks::FIRST_CHUNK,
+        report,
+    };
+    run.run(status)?;
+    Ok(run.report)
+}
+
+/// Whether a step ended as planned, or somebody moved under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Done,
+    PlanAnew,
+}
+
+struct Run<'a> {
+    store: &'a mut Store,
+    source: &'a dyn ChainSource,
+    progress: &'a mut dyn FnMut(SyncProgress),
+    now: u32,
+    deriver: Deriver,
+    /// Blocks to fetch at once.
+    chunk: u32,
+    report: SyncReport,
+}
+
+impl Run<'_> {
+    fn run(&mut self, mut status: ChainStatus) -> Result<(), SyncError> {
+        let mut idle = 0;
+        loop {
+            let before = self.store.read(|tx| tx.ledger_revision())?;
+            self.report.tip = status.tip;
+            if self.round(&status)? == Step::Done {
+                return self.refuse_if_all_left_out();
+            }
+            if self.store.read(|tx| tx.ledger_revision())? == before {
+                idle += 1;
+            } else {
+                idle = 0;
+            }
+            if idle == IDLE_ROUNDS {
+                return Err(SyncError::Moving {
+                    source_name: self.source.name().to_owned(),
+                });
+            }
+            status = self.source.status()?;
+        }
     }
+
+    fn round(&mut self, status: &ChainStatus) -> Result<Step, SyncError> {
+        let vaults = self.store.read(|tx| tx.ledger_vaults())?;
+        self.check_source(status, &vaults)?;
+        if vaults.is_empty() {
+            return Ok(Step::Done);
+        }
+        if self.leave_dead_branches()? == Step::PlanAnew
+            || self.give_births(status)? == Step::PlanAnew
+            || self.follow_blocks(status)? == Step::PlanAnew
+        {
+            return Ok(Step::PlanAnew);
+        }
+        if self.followed(status)?.is_empty() {
+            return Ok(Step::Done);
+        }
+        self.follow_mempool()
+    }
+
+    /// The source must be on the vaults' network, and have the chain.
+    fn check_source(&self, status: &ChainStatus, vaults: &[LedgerVault]) -> Result<(), SyncError> {
+        let source_name = || self.source.name().to_owned();
+        if let Some(vault) = vaults.iter().find(|v| v.network != status.network) {
+            return Err(SyncError::WrongNetwork {
+                source_name: source_name(),
+                found: status.network,
+                vault: vault.id,
+                expected: vault.network,
+            });
+        }
+        match status.syncing {
+            Some(share) => Err(SyncError::StillSyncing {
+                source_name: source_name(),
+                percent: (share.clamp(0.0, 1.0) * 1000.0).floor() / 10.0,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Vaults in play: all but those that the source is too pruned for.
+    fn followed(&mut self, status: &ChainStatus) -> Result<Vec<LedgerVault>, SyncError> {
+        let vaults = self.store.read(|tx| tx.ledger_vaults())?;
+        let available = status.pruned_below.unwrap_or(0);
+        let (left_out, followed): (Vec<_>, Vec<_>) = vaults.into_iter().partition(|vault| {
+            let needed = next_height(vault);
+            needed < available && needed <= status.tip.height
+        });
+        self.report.left_out = left_out
+            .iter()
+            .map(|vault| LeftOut {
+                vault: vault.id,
+                needed: next_height(vault),
+                available,
+            })
+            .collect();
+        Ok(followed)
+    }
+
+    /// One pruned-away vault must not keep the others from being followed; but if nothing could be
+    /// done, that is the answer.
+    fn refuse_if_all_left_out(&mut self) -> Result<(), SyncError> {
+        let count = self.store.read(|tx| tx.ledger_vaults())?.len();
+        match self.report.left_out.first() {
+            Some(left_out) if self.report.left_out.len() == count => Err(SyncError::Pruned {
+                source_name: self.source.name().to_owned(),
+                vault: left_out.vault,
+                needed: left_out.needed,
+                available: left_out.available,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The next block to match for a vault.
+fn next_height(vault: &LedgerVault) -> u32 {
+    vault
+        .cursor
+        .map_or(0, |cursor| cursor.height.saturating_add(1))
+}
+
+/// The rows of those vaults that stand at `cursor`.
+fn standing_at(vaults: &[LedgerVault], cursor: Option<BlockId>) -> BTreeSet<VaultRow> {
+    let there = vaults.iter().filter(|vault| vault.cursor == cursor);
+    there.map(|vault| vault.row).collect()
 }

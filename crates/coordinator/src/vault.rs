@@ -179,7 +179,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
         .map(|index| {
             Ok(vault
                 .derive(Keychain::Receive, index)?
-                .address(vault.network())?
+                .address(vault.network())
                 .to_string())
         })
         .collect::<Result<_, Error>>()?;
@@ -238,7 +238,7 @@ impl AddressView {
         index: u32,
         label: Option<String>,
     ) -> Result<Self, Error> {
-        let address = vault.derive(keychain, index)?.address(vault.network())?;
+        let address = vault.derive(keychain, index)?.address(vault.network());
         Ok(Self {
             address: address.to_string(),
             index,

@@ -328,9 +328,9 @@ pub struct SyncView {
     /// Its hash.
     pub hash: String,
     /// Blocks looked at.
-    pub blocks: u32,
+    pub blocks: u64,
     /// Transactions that are new.
-    pub transactions: usize,
+    pub transactions: u64,
     /// Blocks that the chain took back.
     pub reorganized: u32,
     /// Transactions handed to the network again.

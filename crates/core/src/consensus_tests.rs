@@ -227,6 +227,14 @@ fn what_no_script_could_make_right_is_refused() {
         tx.output = vec![prevout(u64::MAX, ScriptBuf::new()); 2];
     });
     assert!(overflow.contains("21 million"), "{overflow}");
+    let supply = check(&|tx, _| {
+        tx.output = vec![prevout(Amount::MAX_MONEY.to_sat(), ScriptBuf::new()); 2];
+    });
+    assert!(supply.contains("21 million"), "{supply}");
+    let huge = check(&|tx, _| {
+        tx.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0; 1_000_000]);
+    });
+    assert!(huge.contains("larger than a block"), "{huge}");
     let rich = check(&|_, coins| coins[0].value = Amount::from_sat(u64::MAX));
     assert!(rich.contains("21 million"), "{rich}");
     let coinbase = check(&|tx, _| tx.input[0].previous_output = OutPoint::null());
@@ -236,7 +244,11 @@ fn what_no_script_could_make_right_is_refused() {
 /// `cargo test --release -p quorate-core measure_five -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement, run by hand"]
-#[allow(clippy::print_stdout, reason = "a measurement, run by hand")]
+#[allow(
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    reason = "a measurement, run by hand"
+)]
 fn measure_five_hundred_inputs() {
     let secp = Secp256k1::new();
     let secrets = [secret(1), secret(2), secret(3)];

@@ -10,11 +10,13 @@ mod error;
 mod id;
 mod import;
 mod slot;
+mod warning;
 mod weight;
 
 pub use derive::{Derived, DerivedKey};
-pub use error::{VaultError, VaultWarning};
+pub use error::VaultError;
 pub use id::{ParseVaultIdError, VaultId};
+pub use warning::VaultWarning;
 
 use crate::key::CosignerKey;
 use crate::policy::{self, AnalyzedPath, Policy, SpendingPath, Template};
@@ -25,6 +27,7 @@ use miniscript::Descriptor;
 use miniscript::descriptor::checksum;
 use slot::{Slot, SlotKey};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// A party to the vault.
@@ -37,12 +40,11 @@ pub struct Cosigner {
 }
 
 /// A watch-only multi-signature wallet. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Vault {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     id: VaultId,
     network: Network,
@@ -126,6 +128,7 @@ impl Vault {
             slots,
             cosigners,
         } = parts;
+        distinct::check_keys(&names, &cosigners)?;
         let paths = policy::analyze_paths(&shape, |slot| slot.cosigner(&slots))
             .map_err(|error| VaultError::from_analysis(error, &names))?;
         let policy = Policy::new(
@@ -141,7 +144,7 @@ impl Vault {
             .collect::<Result<Vec<_>, _>>()?;
         distinct::check_derived(&names, &slots)?;
         let weights = weight::of_paths(&shape, &chains, &paths)?;
-        let warnings = error::warnings(network, &policy, &names, &cosigners);
+        let warnings = warning::of(network, &policy, &names, &cosigners);
         let cosigners: Vec<Cosigner> = names
             .into_iter()
             .zip(cosigners)
@@ -269,6 +272,17 @@ impl Vault {
             path.cosigners = renumbered.copied().collect();
         }
         policy
+    }
+}
+
+/// The id and the descriptor say all; the rest is computed from them.
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault")
+            .field("id", &self.inner.id)
+            .field("network", &self.inner.network)
+            .field("descriptor", &self.inner.descriptor)
+            .finish_non_exhaustive()
     }
 }
 

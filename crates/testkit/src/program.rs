@@ -6,17 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
-/// What the binary is made from; all but the testkit, xtask and the tests themselves.
-const SOURCES: [&str; 7] = [
-    "crates/core/src",
-    "crates/storage/src",
-    "crates/chain/src",
-    "crates/signer/src",
-    "crates/coordinator/src",
-    "crates/cli/src",
-    "policies",
-];
-
 /// The binary to test: `QUORATE_EXE`, or the one in the target folder of the running test.
 ///
 /// # Panics
@@ -53,15 +42,15 @@ fn beside_the_test() -> PathBuf {
             exe.display()
         )
     });
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    if let Some(newer) = SOURCES
-        .iter()
-        .find_map(|folder| newer_than(built, &root.join(folder)))
-    {
+    // Cargo writes down what it made the binary from, in the form of a Makefile.
+    let list = exe.with_extension("d");
+    let list = fs::read_to_string(&list).unwrap_or_else(|e| panic!("{}: {e}", list.display()));
+    let changed = |path: &PathBuf| modified(path).is_none_or(|at| at > built);
+    if let Some(changed) = sources(&list).into_iter().find(changed) {
         panic!(
             "{} is older than {}: run `cargo build`, or all tests with `cargo xtask test`",
             exe.display(),
-            newer.display()
+            changed.display()
         );
     }
     exe
@@ -71,37 +60,25 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 
-/// A file in `folder` or below that was changed after `time`.
-fn newer_than(time: SystemTime, folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?;
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .find_map(|path| {
-            if path.is_dir() {
-                newer_than(time, &path)
-            } else {
-                (modified(&path)? > time).then_some(path)
-            }
-        })
+/// The files after the colon in `binary: file file`, where a backslash protects a space in a name.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let (_, files) = list.split_once(": ").unwrap_or_default();
+    let protected = files.replace("\\ ", "\0");
+    let files = protected.split_whitespace();
+    files.map(|file| file.replace('\0', " ").into()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Folder;
-    use std::time::Duration;
 
     #[test]
-    fn notices_a_source_newer_than_the_binary() {
-        let folder = Folder::new("sources");
-        fs::create_dir(folder.path().join("deep")).expect("a folder");
-        let file = folder.path().join("deep/a.rs");
-        fs::write(&file, "").expect("a file");
-        let time = modified(&file).expect("a time");
-        assert_eq!(newer_than(time, folder.path()), None);
-        let before = time - Duration::from_secs(1);
-        assert_eq!(newer_than(before, folder.path()), Some(file));
-        assert_eq!(newer_than(before, Path::new("/no/such/folder")), None);
+    fn reads_what_the_binary_is_made_from() {
+        let list = "/t/debug/quorate: /w/a.rs /w/my\\ folder/b.sql\n";
+        assert_eq!(
+            sources(list),
+            ["/w/a.rs", "/w/my folder/b.sql"].map(PathBuf::from)
+        );
+        assert_eq!(sources(""), Vec::<PathBuf>::new());
     }
 }

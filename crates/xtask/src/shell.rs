@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 pub(crate) fn root() -> PathBuf {
     let own = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    own.join("..").join("..")
+    own.ancestors().nth(2).unwrap_or(&own).to_owned()
 }
 
 /// The cargo that runs us, with `args` split at white space, in the workspace's top folder.

@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 /// More steps than anybody uses between an exported key and its addresses.
 const MAX_STEPS: usize = 8;
+/// 82 bytes in base58 are 111 or 112 characters.
+const MAX_XPUB: usize = 120;
 
 /// A key and the derivation written after it: paths from the key to where the index is counted,
 /// one for each branch.
@@ -89,7 +91,9 @@ fn split_origin(text: &str) -> Result<(&str, &str), KeyError> {
         // A single public key gets its own sentence, whether or not an origin is there.
         return Err(match text.contains(['[', ']']) {
             true => KeyError::OriginBrackets,
-            false if is_single_public(text) => KeyError::SinglePublicKey,
+            false if is_single_public(text.split('/').next().unwrap_or(text)) => {
+                KeyError::SinglePublicKey
+            }
             false => KeyError::MissingOrigin,
         });
     };
@@ -142,6 +146,10 @@ fn parse_index(digits: &str) -> Option<u32> {
 fn parse_xpub(body: &str, network: Network) -> Result<Xpub, KeyError> {
     if is_single_public(body) {
         return Err(KeyError::SinglePublicKey);
+    }
+    // Base58 decoding costs the square of the length.
+    if body.len() > MAX_XPUB {
+        return Err(KeyError::NotAnXpub);
     }
     let mut bytes = base58::decode_check(body).map_err(|e| match e {
         base58::Error::IncorrectChecksum(_) if body.len() > 100 => KeyError::Checksum,

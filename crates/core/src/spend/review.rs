@@ -172,13 +172,13 @@ fn paths(vault: &Vault, proposal: &Proposal) -> Vec<usize> {
 
 fn weight(vault: &Vault, proposal: &Proposal, paths: &[usize]) -> Weight {
     let base = proposal.transaction().weight();
-    let heaviest = paths
-        .iter()
+    // A transaction that carries a recovery path's lock was made for that path.
+    let path = paths
+        .last()
         .map(|&path| vault.satisfaction_weight(path))
-        .max()
         .unwrap_or(Weight::ZERO);
     // The marker and flag of the segwit serialization weigh 2.
-    base + Weight::from_wu(2) + Weight::from_wu(heaviest.to_wu() * proposal.inputs().len() as u64)
+    base + Weight::from_wu(2) + Weight::from_wu(path.to_wu() * proposal.inputs().len() as u64)
 }
 
 /// Eight words of the BIP-0039 English list: 88 bits of a hash over the vault's id and the whole

@@ -60,9 +60,10 @@ const fn compact(count: usize) -> u64 {
     }
 }
 
-/// Fee at `rate` for `weight`, rounded up to a whole satoshi.
+/// Fee at `rate` for `weight`, as nodes count: by whole virtual bytes, rounded up to a satoshi.
 pub(super) fn fee_for(rate: FeeRate, weight: Weight) -> Amount {
-    let sats = (u128::from(rate.to_sat_per_kwu()) * u128::from(weight.to_wu())).div_ceil(1000);
+    let weight = u128::from(weight.to_vbytes_ceil()) * 4;
+    let sats = (u128::from(rate.to_sat_per_kwu()) * weight).div_ceil(1000);
     Amount::from_sat(
         u64::try_from(sats)
             .unwrap_or(u64::MAX)

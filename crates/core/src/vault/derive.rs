@@ -7,7 +7,7 @@ use super::{Vault, VaultError, normal_steps};
 use crate::key::SECP;
 use crate::keychain::Keychain;
 use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint};
-use bitcoin::{Address, Network, PublicKey, ScriptBuf};
+use bitcoin::{Address, Network, PublicKey, ScriptBuf, WitnessProgram};
 use miniscript::{Descriptor, Translator, translate_hash_clone};
 
 /// One script of the vault and what is needed to spend from it.
@@ -28,6 +28,7 @@ pub struct Derived {
     pub keys: Vec<DerivedKey>,
     /// The descriptor with these keys, for assembling witnesses.
     pub descriptor: Descriptor<PublicKey>,
+    program: WitnessProgram,
 }
 
 /// A key in a derived script.
@@ -45,11 +46,9 @@ pub struct DerivedKey {
 
 impl Derived {
     /// The address for people.
-    ///
-    /// # Errors
-    /// Never for a script that a vault derived.
-    pub fn address(&self, network: Network) -> Result<Address, VaultError> {
-        Address::from_script(&self.script_pubkey, network).map_err(|_| VaultError::Derivation)
+    #[must_use]
+    pub fn address(&self, network: Network) -> Address {
+        Address::from_witness_program(self.program, network)
     }
 }
 
@@ -83,14 +82,16 @@ impl Vault {
         let witness_script = descriptor
             .explicit_script()
             .map_err(|_| VaultError::Derivation)?;
+        let program = WitnessProgram::p2wsh(&witness_script);
         Ok(Derived {
             keychain,
             index,
-            script_pubkey: witness_script.to_p2wsh(),
+            script_pubkey: ScriptBuf::new_witness_program(&program),
             witness_script: Some(witness_script),
             redeem_script: None,
             keys,
             descriptor,
+            program,
         })
     }
 }

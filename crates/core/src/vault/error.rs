@@ -1,13 +1,9 @@
-//! Why a vault was refused, and what is merely worth knowing about one.
+//! Why a vault was refused.
 
-use crate::key::{CosignerKey, KeyError, SecretKind};
-use crate::policy::{AnalyzeError, MAX_COSIGNERS, Policy, PolicyError};
+use crate::key::{KeyError, SecretKind};
+use crate::policy::{AnalyzeError, MAX_COSIGNERS, PolicyError};
 use crate::text::TextError;
-use bitcoin::bip32::{ChildNumber, Fingerprint};
-use bitcoin::{Network, NetworkKind};
-
-/// Signing devices take no more (Coldcard and Ledger: 15).
-const DEVICE_LIMIT: usize = 15;
+use bitcoin::Network;
 
 /// Why a vault was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -193,6 +189,12 @@ pub enum VaultError {
     /// No descriptor at all.
     #[error("this isn't a descriptor: one starts with wsh( and ends with ), perhaps #checksum")]
     NotADescriptor,
+    /// Annotations not as in BIP393.
+    #[error(
+        "what follows the ? of the descriptor isn't an annotation as in BIP393 (?bh=800000&gl=30): \
+         copy the descriptor again, or leave the annotations and the checksum out"
+    )]
+    Annotation,
     /// Text after the last bracket.
     #[error("the descriptor's brackets don't match: copy all of it again")]
     Brackets,
@@ -258,107 +260,4 @@ impl VaultError {
             error => Self::Analysis(error),
         }
     }
-}
-
-/// What is allowed, but should be known before money is sent there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VaultWarning {
-    /// Two keys of one seed.
-    #[error(
-        "{first} and {second} have keys of the same seed ({fingerprint}): whoever has it signs \
-         for both"
-    )]
-    SameSeed {
-        /// One of them.
-        first: String,
-        /// The other.
-        second: String,
-        /// The master fingerprint they share.
-        fingerprint: Fingerprint,
-    },
-    /// One signature suffices.
-    #[error("one signature is enough to spend: any single cosigner, or thief of one key, can")]
-    OneSuffices,
-    /// Everybody must sign, and no path opens later.
-    #[error("every cosigner must sign: if one key is lost, the money is lost")]
-    NoneSpare,
-    /// More cosigners than devices take.
-    #[error("{found} cosigners: signing devices take at most {DEVICE_LIMIT} (Coldcard, Ledger)")]
-    ManyCosigners {
-        /// How many there are.
-        found: usize,
-    },
-    /// The path's coin type is another network's.
-    #[error(
-        "{cosigner}'s key has the coin type {found} in its path, which is for another network \
-         than {network}: its signer may refuse to sign"
-    )]
-    CoinType {
-        /// Whose key.
-        cosigner: String,
-        /// What the path says.
-        found: String,
-        /// The vault's network.
-        network: Network,
-    },
-}
-
-pub(super) fn warnings(
-    network: Network,
-    policy: &Policy,
-    names: &[String],
-    keys: &[CosignerKey],
-) -> Vec<VaultWarning> {
-    let mut warnings = Vec::new();
-    let all: Vec<(&String, &CosignerKey)> = names.iter().zip(keys).collect();
-    for (at, (second, key)) in all.iter().enumerate() {
-        let same =
-            |(_, earlier): &&(&String, &CosignerKey)| earlier.fingerprint() == key.fingerprint();
-        if let Some((first, _)) = all[..at].iter().find(same) {
-            warnings.push(VaultWarning::SameSeed {
-                first: (*first).clone(),
-                second: (*second).clone(),
-                fingerprint: key.fingerprint(),
-            });
-        }
-        if let Some(found) = foreign_coin_type(network, key) {
-            warnings.push(VaultWarning::CoinType {
-                cosigner: (*second).clone(),
-                found: format!("{found:#}"),
-                network,
-            });
-        }
-    }
-    if policy.threshold() == 1 {
-        warnings.push(VaultWarning::OneSuffices);
-    } else if let [only] = &policy.paths[..]
-        && only.threshold == only.cosigners.len()
-    {
-        warnings.push(VaultWarning::NoneSpare);
-    }
-    if keys.len() > DEVICE_LIMIT {
-        warnings.push(VaultWarning::ManyCosigners { found: keys.len() });
-    }
-    warnings
-}
-
-/// The coin type of a path with a purpose that has one (BIP44 and those after it), if it is wrong.
-fn foreign_coin_type(network: Network, key: &CosignerKey) -> Option<ChildNumber> {
-    let path: &[ChildNumber] = key.origin_path().as_ref();
-    let [
-        ChildNumber::Hardened {
-            index: 44 | 48 | 49 | 84 | 86 | 87,
-        },
-        coin,
-        ..,
-    ] = path
-    else {
-        return None;
-    };
-    let expected = match NetworkKind::from(network) {
-        NetworkKind::Main => 0,
-        NetworkKind::Test => 1,
-    };
-    (*coin != ChildNumber::Hardened { index: expected }).then_some(*coin)
 }

@@ -9,6 +9,7 @@ use crate::text::escape;
 use bitcoin::Network;
 use miniscript::Descriptor;
 use miniscript::descriptor::checksum;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Twenty keys in four paths are about 12 kB.
@@ -139,8 +140,7 @@ struct Line {
 impl Line {
     fn read(network: Network, line: &str) -> Result<Self, VaultError> {
         let body = strip_checksum(line)?;
-        // BIP393: what follows `?` says how to scan, not what the scripts are.
-        let body = body.split_once('?').map_or(body, |(body, _)| body);
+        let body = strip_annotations(body)?;
         check_function(body)?;
         let mut reader = Self {
             template: String::with_capacity(body.len()),
@@ -202,6 +202,29 @@ fn strip_checksum(line: &str) -> Result<&str, VaultError> {
         }
         _ => VaultError::Checksum,
     })
+}
+
+/// BIP393: what follows `?` says how to scan, not what the scripts are. It must be written as
+/// there, because a `?` anywhere else is damage.
+fn strip_annotations(body: &str) -> Result<&str, VaultError> {
+    let Some((body, annotations)) = body.split_once('?') else {
+        return Ok(body);
+    };
+    let mut keys = BTreeSet::new();
+    for pair in annotations.split('&') {
+        let (key, value) = pair.split_once('=').ok_or(VaultError::Annotation)?;
+        let number = value == "0" || !value.starts_with('0');
+        if key.is_empty()
+            || !key.bytes().all(|b| b.is_ascii_lowercase())
+            || value.is_empty()
+            || !value.bytes().all(|b| b.is_ascii_digit())
+            || !number
+            || !keys.insert(key)
+        {
+            return Err(VaultError::Annotation);
+        }
+    }
+    Ok(body)
 }
 
 fn check_function(body: &str) -> Result<(), VaultError> {

@@ -78,11 +78,15 @@ impl WriteTx<'_> {
         }))
     }
 
-    /// Forgets everything about a vault whose last matched block left the chain so long ago that
-    /// no common block is remembered; it starts at its birth again. `false` if the ledger isn't at
-    /// `revision` any more.
-    pub fn ledger_start_over(&self, revision: i64, vault: VaultRow) -> Result<bool, StorageError> {
-        if self.ledger_revision()? != revision {
+    /// Forgets everything about a vault whose last matched block, `cursor`, left the chain so long
+    /// ago that no common block is remembered; it starts at its birth again. `false` if its cursor
+    /// isn't there any more.
+    pub fn ledger_start_over(
+        &self,
+        vault: VaultRow,
+        cursor: BlockId,
+    ) -> Result<bool, StorageError> {
+        if self.ledger_cursor(vault)? != Some(cursor) {
             return Ok(false);
         }
         // All blocks remembered up to its cursor are of the chain that is gone.
