@@ -2,8 +2,11 @@
 
 use crate::args::Cli;
 use crate::context::Context;
+use crate::failure;
 use crate::output::{Answer, Output};
 use clap::Parser;
+use clap::error::ErrorKind;
+use quorate_coordinator::Kind;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -13,7 +16,12 @@ pub(crate) fn run() -> ExitCode {
     let output = Output::new(wants_json(&args));
     let code = match Cli::try_parse_from(args) {
         Ok(cli) => output.finish(cli.command.run(&Context::new(cli.global, output))),
-        Err(stop) if stop.use_stderr() => output.finish(Err(crate::failure::usage(&stop))),
+        // A noun without a verb: the list of verbs helps more than a sentence about it.
+        Err(stop) if is_unfinished(&stop) && output.is_chatty() => {
+            output.ask(&stop.render().to_string());
+            failure::exit_code(Kind::Input)
+        }
+        Err(stop) if stop.use_stderr() => output.finish(Err(failure::usage(&stop))),
         // --help and --version arrive as errors too.
         Err(stop) => {
             let text = stop.render().to_string();
@@ -21,6 +29,10 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+fn is_unfinished(stop: &clap::Error) -> bool {
+    stop.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
 }
 
 /// Whether errors are to be JSON, even those about the arguments themselves.

@@ -4,6 +4,7 @@
 use quorate_chain::simulated::SimulatedError;
 use quorate_coordinator::{Error, Kind};
 use quorate_core::policy::TemplateError;
+use quorate_core::spend::FeeRefusal;
 use quorate_core::text::escape;
 use quorate_signer::{KeystoreError, PassphraseError, ReviewError, SignError};
 
@@ -23,14 +24,6 @@ pub(crate) fn usage(stop: &clap::Error) -> Error {
     // "error: sentence", perhaps with a list of names below; then tips, usage, a last line.
     let mut paragraphs = text.split("\n\n");
     let first = paragraphs.next().unwrap_or_default();
-    if !first.starts_with("error: ") {
-        // Not an error but help, for a noun without a verb.
-        let noun = text.lines().find_map(|line| line.strip_prefix("Usage: "));
-        let noun = noun.map_or("quorate", |usage| usage.split(" [").next().unwrap_or(usage));
-        let noun = noun.split(" <").next().unwrap_or(noun);
-        return Error::input("usage", format!("`{noun}` needs to be told what to do"))
-            .hint(format!("`{noun} --help` lists the commands"));
-    }
     let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let message = line(first.trim_start_matches("error: "));
     let mut hints: Vec<String> = Vec::new();
@@ -41,7 +34,11 @@ pub(crate) fn usage(stop: &clap::Error) -> Error {
             hints.push(format!("usage: {}", line(usage)));
         }
     }
-    Error::input("usage", escape(&message)).hint(escape(&hints.join("; ")))
+    let error = Error::input("usage", escape(&message));
+    if hints.is_empty() {
+        return error.hint("`quorate help` explains the commands and their arguments");
+    }
+    error.hint(escape(&hints.join("; ")))
 }
 
 /// A file of ours or of a person that can't be used.
@@ -87,21 +84,23 @@ pub(crate) fn passphrase(error: PassphraseError) -> Error {
 pub(crate) fn review(error: &ReviewError) -> Error {
     let code = match error {
         ReviewError::FakeChange { .. } => "fake_change",
-        ReviewError::HighFee { .. } => "absurd_fee",
         ReviewError::ForeignInput { .. } | ReviewError::NoDerivation { .. } => "foreign_input",
         ReviewError::SighashType { .. } => "sighash",
         _ => "unfit_psbt",
     };
-    let refused = Error::refused(code, error.to_string());
-    match error {
-        ReviewError::HighFee { .. } => refused.hint("say --allow-high-fee if it is meant"),
-        _ => refused,
-    }
+    Error::refused(code, error.to_string())
+}
+
+/// A fee that nobody said was meant.
+pub(crate) fn high_fee(refusal: &FeeRefusal) -> Error {
+    Error::refused("absurd_fee", format!("{refusal}: nothing was signed"))
+        .hint("have the spend proposed anew, or say --allow-high-fee if it is meant")
 }
 
 /// Why nothing was signed.
 pub(crate) fn sign(error: &SignError) -> Error {
     match error {
+        SignError::HighFee(refusal) => high_fee(refusal),
         SignError::Review(error) => review(error),
         SignError::NotACosigner { .. } => Error::refused("not_a_cosigner", error.to_string()),
         SignError::WrongNetwork { .. } => Error::refused("wrong_network", error.to_string()),

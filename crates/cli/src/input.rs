@@ -63,24 +63,27 @@ pub(crate) fn address(text: &str, network: Network) -> Result<Address, Error> {
     })
 }
 
+/// Why a text can't be read as an address. The library tries the older kind of address last and
+/// would complain about that.
 fn unreadable(text: &str, error: &ParseError) -> String {
-    let said = error_chain(error);
-    let checksum = said.contains("checksum");
-    let truncated = text.len() < 26;
-    match error {
-        _ if text.is_empty() => "it is empty".to_owned(),
-        _ if truncated => "it is too short".to_owned(),
-        ParseError::Base58(_) | ParseError::Bech32(_) if checksum => {
-            "its checksum doesn't match, so a character is wrong or missing".to_owned()
-        }
-        ParseError::Base58(_) | ParseError::Bech32(_) | ParseError::UnknownHrp(_) => {
-            "it can't be read as one".to_owned()
-        }
-        ParseError::WitnessVersion(_) | ParseError::WitnessProgram(_) => {
-            "its witness program is of no known kind".to_owned()
-        }
-        _ => said,
-    }
+    let lower = text.to_ascii_lowercase();
+    let is_segwit = ["bc1", "tb1", "bcrt1"]
+        .iter()
+        .any(|start| lower.starts_with(start));
+    let said = match bitcoin::bech32::segwit::decode(text) {
+        Err(error) if is_segwit => error_chain(&error),
+        _ => error_chain(error),
+    };
+    let sentence = if text.is_empty() {
+        "it is empty"
+    } else if text.len() < 26 {
+        "it is too short"
+    } else if said.contains("checksum") {
+        "its checksum doesn't match, so a character is wrong or missing"
+    } else {
+        "it can't be read as one"
+    };
+    sentence.to_owned()
 }
 
 fn error_chain(error: &dyn std::error::Error) -> String {

@@ -46,6 +46,12 @@ impl Answer {
     }
 }
 
+/// The document on stderr.
+#[derive(Serialize)]
+struct Failed {
+    error: ErrorView,
+}
+
 /// How to print.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
@@ -85,10 +91,13 @@ impl Output {
 
     fn tell(self, error: &Error) {
         let text = if self.json {
-            let view = serde_json::json!({ "error": ErrorView::from(error) });
-            format!("{view}\n")
+            let document = Failed {
+                error: ErrorView::from(error),
+            };
+            // Three texts are always JSON.
+            serde_json::to_string(&document).unwrap_or_default() + "\n"
         } else {
-            let hint = error.hint.as_deref().filter(|hint| !hint.is_empty());
+            let hint = error.hint.as_deref();
             let hint = hint.map(|hint| format!("hint: {}\n", escape(hint)));
             format!(
                 "error: {}\n{}",

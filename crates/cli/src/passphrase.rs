@@ -16,13 +16,13 @@ const LONGEST_LINE: u64 = 4096;
 
 /// How the passphrase is given.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Source {
     /// Read the passphrase from this file descriptor: its first line
     #[arg(long, value_name = "NUMBER")]
     passphrase_fd: Option<u32>,
 }
 
-impl Args {
+impl Source {
     /// The passphrase of a key that is there.
     pub(crate) fn of(&self, name: &str) -> Result<Passphrase, Error> {
         let text = match self.given()? {

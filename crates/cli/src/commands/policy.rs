@@ -45,6 +45,7 @@ struct PolicyView {
     threshold: usize,
     cosigners: Vec<String>,
     paths: Vec<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -82,14 +83,29 @@ fn read(path: &Path) -> Result<Template, Error> {
 }
 
 fn view(template: &Template) -> PolicyView {
+    let mut paths = explain(&template.policy, &template.roles);
+    let notes = paths.split_off(template.policy.paths.len().min(paths.len()));
     PolicyView {
         name: template.name.clone(),
         title: template.title.clone(),
         summary: template.summary.clone(),
         threshold: template.policy.threshold(),
         cosigners: template.roles.clone(),
-        paths: explain(&template.policy, &template.roles),
+        paths,
+        notes,
     }
+}
+
+/// The spending paths as `proposal create --path` numbers them, and what holds for all of them.
+pub(crate) fn numbered(paths: &[String], notes: &[String]) -> String {
+    let mut text = "who can spend:\n".to_owned();
+    for (number, path) in (1..).zip(paths) {
+        text.push_str(&format!("  {number}. {}\n", escape(path)));
+    }
+    for note in notes {
+        text.push_str(&format!("  {}\n", escape(note)));
+    }
+    text
 }
 
 fn list() -> Result<Answer, Error> {
@@ -122,9 +138,6 @@ fn show(template: &Template) -> Result<Answer, Error> {
             ),
         ),
     ]);
-    text.push_str("who can spend:\n");
-    for path in &view.paths {
-        text.push_str(&format!("  {}\n", escape(path)));
-    }
+    text.push_str(&numbered(&view.paths, &view.notes));
     Answer::new(&view, text)
 }

@@ -210,15 +210,14 @@ fn broadcast(id: &str, allow_high_fee: bool, context: &Context) -> Result<Answer
     let source = context.source()?;
     let view = coordinator.broadcast(id, source.as_ref(), allow_high_fee, Context::moment()?)?;
     let how = if view.already_known {
-        "was known to"
+        "was there before, says"
     } else {
         "is handed to"
     };
     let text = format!(
-        "transaction {}\n{how} {}; the proposal is {} as of the last sync\nnext: quorate sync\n",
+        "transaction {}\n{how} {}\nnext: quorate sync\n",
         view.txid,
-        escape(source.name()),
-        view.status
+        escape(source.name())
     );
     Answer::new(&view, text)
 }

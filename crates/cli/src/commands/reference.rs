@@ -41,8 +41,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<Answer, Error> {
 }
 
 pub(crate) fn man(args: &ManArgs) -> Result<Answer, Error> {
-    let mut root = fixed(grammar());
-    root.build();
+    let root = whole();
     let mut pages = Vec::new();
     collect(&root, "", &mut |name, command| {
         pages.push((name.to_owned(), page(command)))
@@ -92,8 +91,7 @@ fn page(command: &clap::Command) -> String {
 
 /// The reference: what `--help` says, of every command.
 pub(crate) fn markdown() -> Result<Answer, Error> {
-    let mut root = fixed(grammar());
-    root.build();
+    let root = whole();
     let mut text = "# Command line reference\n\n\
         Made by `quorate reference`; a test checks that it is what the program says of itself.\n"
         .to_owned();
@@ -108,14 +106,16 @@ pub(crate) fn markdown() -> Result<Answer, Error> {
     Answer::new(&json!({ "markdown": text }), text)
 }
 
-/// The same text on every terminal.
-fn fixed(grammar: clap::Command) -> clap::Command {
-    grammar.term_width(100)
+/// The grammar worked out, the same on every terminal.
+fn whole() -> clap::Command {
+    let mut root = grammar().term_width(100).disable_help_subcommand(true);
+    root.build();
+    root
 }
 
 /// Every command that isn't hidden, with its name in full: `quorate-vault-create`.
 fn collect(command: &clap::Command, above: &str, each: &mut dyn FnMut(&str, &clap::Command)) {
-    if command.is_hide_set() || command.get_name() == "help" {
+    if command.is_hide_set() {
         return;
     }
     let name = match above {

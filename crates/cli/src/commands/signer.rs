@@ -55,7 +55,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   quorate signer sign alice alice.psbt -o alice.signed.psbt
   quorate signer sign alice - < alice.psbt > alice.signed.psbt")]
-    Sign(sign::Args),
+    Sign(sign::SignArgs),
 }
 
 #[derive(clap::Args)]
@@ -69,7 +69,7 @@ pub(crate) struct KeyArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     account: u32,
     #[command(flatten)]
-    passphrase: passphrase::Args,
+    passphrase: passphrase::Source,
 }
 
 #[derive(clap::Args)]
@@ -195,10 +195,13 @@ fn new(args: &KeyArgs, home: &Path, store: &Keystore, context: &Context) -> Resu
     );
     text.reserve(2048);
     for (at, word) in key.words.split(' ').enumerate() {
-        text.push_str(&format!("{:>4}. {word:<9}", at + 1));
-        if at % 4 == 3 {
-            text.push('\n');
-        }
+        text.push_str(&format!("{:>4}. {word}", at + 1));
+        let padding = if at % 4 == 3 {
+            "\n"
+        } else {
+            &"         "[word.len()..]
+        };
+        text.push_str(padding);
     }
     text.push_str(&format!("\npublic part, for the vault:\n{}\n", view.key));
     Answer::new(&view, text)

@@ -31,7 +31,10 @@ pub(crate) enum Command {
         #[arg(long)]
         unconfirmed: bool,
     },
-    /// Take back the last blocks and put empty ones in their place, one more than there were
+    /// Take back the last blocks and mine empty ones in their place
+    ///
+    /// One more is mined than was taken back, as in a reorg on a real chain. Payments that were in the
+    /// blocks taken back wait in the mempool again.
     #[command(after_help = "Examples:\n  quorate simulated reorg 1 --node simulated")]
     Reorg {
         /// How many blocks to take back

@@ -28,18 +28,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     }
     let source = context.source()?;
     let mut progress = Progress::new(context.output);
-    let synced = coordinator.sync(source.as_ref(), &mut |step| progress.step(step));
+    let synced = coordinator.sync(source.as_ref(), Context::moment()?, &mut |step| {
+        progress.step(step)
+    });
     progress.end();
     let view = synced?;
     let mut text = format!("at block {} ({})\n", view.height, view.hash);
     let mut news = vec![
-        count(view.blocks as usize, "block"),
+        count(view.blocks, "block"),
         count(view.transactions, "new transaction"),
     ];
     if view.reorganized > 0 {
         news.push(format!(
             "{} taken back by the chain",
-            count(view.reorganized as usize, "block")
+            count(u64::from(view.reorganized), "block")
         ));
     }
     text.push_str(&format!("{}\n", news.join(", ")));
@@ -61,6 +63,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     Answer::new(&view, text)
 }
 
-fn count(number: usize, what: &str) -> String {
+fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

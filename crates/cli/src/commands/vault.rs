@@ -5,9 +5,9 @@ use crate::amount::btc;
 use crate::context::Context;
 use crate::output::Answer;
 use crate::table::{lines, short, table};
-use crate::{files, input};
+use crate::{files, input, terminal};
 use quorate_coordinator::view::{VaultView, VaultsView};
-use quorate_coordinator::{Error, NewVault, VaultImport};
+use quorate_coordinator::{Coordinator, Error, NewVault, VaultImport};
 use quorate_core::journal::Birth;
 use quorate_core::policy::Template;
 use quorate_core::text::escape;
@@ -104,8 +104,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         Command::Create(args) => create(&args, context),
         Command::List => list(&context.coordinator()?.vaults()?),
         Command::Show { vault } => {
-            let view = context.coordinator()?.vault(&vault)?;
-            Answer::new(&view, describe(&view))
+            let mut coordinator = context.coordinator()?;
+            let view = coordinator.vault(&vault)?;
+            let text = described(&mut coordinator, &view)?;
+            Answer::new(&view, text)
         }
         Command::Export(args) => export(&args, context),
         Command::Import(args) => import(&args, context),
@@ -127,7 +129,7 @@ fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
         keys: &keys,
     };
     let view = coordinator.create_vault(&new, Context::moment()?)?;
-    let text = describe(&view)
+    let text = described(&mut coordinator, &view)?
         + &format!(
             "next: quorate vault export {0} -o {0}.txt, for the other cosigners to import\n",
             view.name
@@ -187,7 +189,7 @@ fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
             "bad_vault" => error.about(&files::name(&args.file)),
             _ => error,
         })?;
-    let text = describe(&view)
+    let text = described(&mut coordinator, &view)?
         + "compare the id and the first addresses with the other cosigners before money is sent there\n"
         + &format!("next: quorate sync {}\n", view.name);
     Answer::new(&view, text)
@@ -219,17 +221,21 @@ fn list(view: &VaultsView) -> Result<Answer, Error> {
     )
 }
 
-fn describe(view: &VaultView) -> String {
+fn described(coordinator: &mut Coordinator, view: &VaultView) -> Result<String, Error> {
+    let vault = coordinator.vault_facts(&view.id)?;
+    Ok(describe(view, vault.policy().paths.len()))
+}
+
+/// The vault as text. Its view lists the spending paths first and then what holds for all of them.
+fn describe(view: &VaultView, paths: usize) -> String {
     let mut text = lines(&[
         ("vault", view.name.clone()),
         ("id", view.id.clone()),
         ("network", view.network.clone()),
         ("descriptor", view.descriptor.clone()),
     ]);
-    text.push_str("who can spend:\n");
-    for path in &view.paths {
-        text.push_str(&format!("  {}\n", escape(path)));
-    }
+    let (paths, notes) = view.paths.split_at(paths.min(view.paths.len()));
+    text.push_str(&policy::numbered(paths, notes));
     let rows = view
         .cosigners
         .iter()
@@ -300,11 +306,11 @@ fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Error> {
     };
     files::write(path, content.as_bytes(), args.force)?;
     view.file = Some(path.display().to_string());
-    let shown = files::shown(path);
+    let (shown, typed) = (files::shown(path), terminal::typed(&path.to_string_lossy()));
     Answer::new(
         &view,
         format!(
-            "wrote {shown}\nnext: quorate vault import {} {shown}, in the data folder of each cosigner\n",
+            "wrote {shown}\nnext: quorate vault import {} {typed}, in the data folder of each cosigner\n",
             view.vault
         ),
     )

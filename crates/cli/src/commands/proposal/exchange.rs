@@ -5,6 +5,7 @@ use crate::commands::psbt_file::PsbtFile;
 use crate::context::Context;
 use crate::files;
 use crate::output::Answer;
+use crate::terminal::typed;
 use quorate_coordinator::view::{ImportView, ProposalView};
 use quorate_coordinator::{Error, Incoming, nearest};
 use quorate_core::text::escape;
@@ -67,22 +68,20 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
         file: delivered.file,
         psbt: delivered.psbt,
     };
-    let Some(file) = view.file.as_deref().map(escape) else {
+    let Some(path) = &view.file else {
         return Answer::bytes(&view, delivered.bytes);
     };
     let next = match &view.cosigner {
         Some(name) => {
-            let signed = format!(
-                "{}.signed.psbt",
-                file.strip_suffix(".psbt").unwrap_or(&file)
-            );
+            let stem = path.strip_suffix(".psbt").unwrap_or(path);
+            let (file, signed) = (typed(path), typed(&format!("{stem}.signed.psbt")));
             format!(
                 "next: {name} signs it, for example with\n      quorate signer sign {name} {file} -o {signed}\n"
             )
         }
         None => "next: have it signed, then quorate proposal import FILE\n".to_owned(),
     };
-    Answer::new(&view, format!("wrote {file}\n{next}"))
+    Answer::new(&view, format!("wrote {}\n{next}", escape(path)))
 }
 
 fn check_cosigner(proposal: &ProposalView, name: &str) -> Result<(), Error> {
@@ -154,18 +153,15 @@ fn refused(view: &ImportView) -> Option<Error> {
             plural(signatures, "signature")
         ),
     };
-    let kept = view.accepted + view.known;
-    let (verb, kept) = if files + signatures == 1 {
-        ("was", kept)
+    let verb = if files + signatures == 1 {
+        "was"
     } else {
-        ("were", kept)
+        "were"
     };
+    let kept = plural(view.accepted, "new signature");
     let error = Error::refused(
         "partly_refused",
-        format!(
-            "{what} {verb} refused; {} kept",
-            plural(kept, "valid signature")
-        ),
+        format!("{what} {verb} refused; {kept} kept"),
     );
     Some(error.hint("the answer names each with its reason"))
 }

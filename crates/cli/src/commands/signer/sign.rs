@@ -15,15 +15,15 @@ use quorate_coordinator::{Coordinator, DATABASE, Error};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, SignatureSet};
 use quorate_core::psbt::{self, ForeignPsbt};
-use quorate_core::spend::{self, Finding, Review};
+use quorate_core::spend::{self, FeeLimits, Finding, Review};
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
-use quorate_signer::{KeyInfo, Keystore, ReviewError, SignOptions};
+use quorate_signer::{KeyInfo, Keystore, ReviewError};
 use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct SignArgs {
     /// The key's name
     name: String,
     /// The PSBT to sign, base64 or binary; `-` is standard input
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     file: PsbtFile,
     #[command(flatten)]
-    passphrase: passphrase::Args,
+    passphrase: passphrase::Source,
 }
 
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ struct SignView {
     psbt: Option<String>,
 }
 
-pub(super) fn run(args: &Args, store: &Keystore, context: &Context) -> Result<Answer, Error> {
+pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Result<Answer, Error> {
     args.file.check()?;
     let key = store
         .info(&args.name)
@@ -88,12 +88,14 @@ pub(super) fn run(args: &Args, store: &Keystore, context: &Context) -> Result<An
     let whole = with_valid_signatures(&proposal, &foreign).map_err(|error| error.about(&name))?;
     let reviewed = quorate_signer::review(&vault, &whole)
         .map_err(|error| failure::review(&error).about(&name))?;
-    if !args.allow_high_fee {
-        reviewed
-            .summary()
-            .check_fee()
-            .map_err(|error| failure::review(&error))?;
-    }
+    let limits = FeeLimits {
+        allow_high: args.allow_high_fee,
+        ..FeeLimits::default()
+    };
+    reviewed
+        .summary()
+        .check_fee(&limits)
+        .map_err(|refusal| failure::high_fee(&refusal))?;
     let review = spend::review(&vault, &proposal, used(&proposal));
     let mut view = view(&vault_name, &key, &proposal, &review);
     ask(args, context, &view)?;
@@ -101,18 +103,15 @@ pub(super) fn run(args: &Args, store: &Keystore, context: &Context) -> Result<An
     let unlocked = store
         .unlock(&args.name, &passphrase)
         .map_err(|error| failure::keystore(&error))?;
-    let options = SignOptions {
-        allow_high_fee: args.allow_high_fee,
-    };
     let signed = unlocked
-        .sign(&reviewed, options)
+        .sign(&reviewed, limits)
         .map_err(|error| failure::sign(&error))?;
     let delivered = args.file.deliver(&signed.psbt)?;
     view.inputs_signed = signed.inputs_signed;
     view.inputs_signed_before = signed.inputs_untouched;
     view.file = delivered.file;
     view.psbt = delivered.psbt;
-    let Some(file) = view.file.as_deref().map(escape) else {
+    let Some(path) = &view.file else {
         return Answer::bytes(&view, delivered.bytes);
     };
     let what = match (view.inputs_signed, view.inputs_signed_before) {
@@ -125,13 +124,17 @@ pub(super) fn run(args: &Args, store: &Keystore, context: &Context) -> Result<An
     };
     Answer::new(
         &view,
-        format!("{what}\nwrote {file}\nnext: quorate proposal import {file}\n"),
+        format!(
+            "{what}\nwrote {}\nnext: quorate proposal import {}\n",
+            escape(path),
+            terminal::typed(path)
+        ),
     )
 }
 
 /// The vault of this data folder that the PSBT spends from.
 fn vault(
-    args: &Args,
+    args: &SignArgs,
     key: &KeyInfo,
     psbt: &Psbt,
     context: &Context,
@@ -278,19 +281,14 @@ fn finding(finding: &Finding) -> String {
 
 /// Shows what is to be signed, and asks where somebody can be asked. Without a terminal the one who
 /// started the program has decided; with `--yes` too.
-fn ask(args: &Args, context: &Context, view: &SignView) -> Result<(), Error> {
-    let asks = !args.yes && terminal::is_attended() && args.psbt.as_os_str() != "-";
-    if !asks {
-        if context.output.is_chatty() {
-            context.output.ask(&summary(view));
-        }
-        return Ok(());
+fn ask(args: &SignArgs, context: &Context, view: &SignView) -> Result<(), Error> {
+    let asks = !args.yes && terminal::is_attended();
+    // A question without what it is about would be no question, so --json doesn't silence it.
+    if asks || context.output.is_chatty() {
+        context.output.ask(&summary(view));
     }
-    context.output.ask(&summary(view));
-    if terminal::confirm(
-        context.output,
-        &format!("Sign this with the key `{}`?", view.key),
-    )? {
+    let question = format!("Sign this with the key `{}`?", view.key);
+    if !asks || terminal::confirm(context.output, &question)? {
         return Ok(());
     }
     Err(Error::refused("not_confirmed", "nothing was signed"))
