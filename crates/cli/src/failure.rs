@@ -23,22 +23,23 @@ pub(crate) fn usage(stop: &clap::Error) -> Error {
     let text = stop.render().to_string();
     // "error: sentence", perhaps with a list of names below; then tips, usage, a last line.
     let mut paragraphs = text.split("\n\n");
-    let first = paragraphs.next().unwrap_or_default();
     let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let first = paragraphs.next().unwrap_or_default();
     let message = line(first.trim_start_matches("error: "));
     let mut hints: Vec<String> = Vec::new();
+    let mut help = "the same command with --help explains it".to_owned();
     for paragraph in paragraphs {
         if let Some(tip) = paragraph.trim().strip_prefix("tip: ") {
             hints.push(line(tip));
         } else if let Some(usage) = paragraph.trim().strip_prefix("Usage: ") {
-            hints.push(format!("usage: {}", line(usage)));
+            let is_name = |word: &&str| !word.starts_with(['[', '<', '-']);
+            let names = usage.split_whitespace().take_while(is_name);
+            let command = names.collect::<Vec<_>>().join(" ");
+            help = format!("`{command} --help` explains it");
         }
     }
-    let error = Error::input("usage", escape(&message));
-    if hints.is_empty() {
-        return error.hint("`quorate help` explains the commands and their arguments");
-    }
-    error.hint(escape(&hints.join("; ")))
+    hints.push(help);
+    Error::input("usage", escape(&message)).hint(escape(&hints.join("; ")))
 }
 
 /// A file of ours or of a person that can't be used.

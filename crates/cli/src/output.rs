@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub(crate) struct Answer {
     text: Zeroizing<Vec<u8>>,
     json: Zeroizing<Vec<u8>>,
-    but: Option<Error>,
+    but: Option<(ErrorView, u8)>,
 }
 
 impl Answer {
@@ -41,9 +41,23 @@ impl Answer {
 
     /// Done, but not all of it: the error is told as well, and decides the exit code.
     pub(crate) fn but(mut self, error: Option<Error>) -> Self {
-        self.but = error;
+        self.but = error.map(|error| told(&error));
         self
     }
+
+    /// Nothing done, for a reason that a view carries.
+    pub(crate) fn refused(reason: &ErrorView) -> Self {
+        let code = exit_code(Kind::Refused);
+        Self {
+            text: Vec::new().into(),
+            json: Vec::new().into(),
+            but: Some((reason.clone(), code)),
+        }
+    }
+}
+
+fn told(error: &Error) -> (ErrorView, u8) {
+    (ErrorView::from(error), exit_code(error.kind))
 }
 
 /// The document on stderr.
@@ -79,23 +93,20 @@ impl Output {
                 };
                 match print(&mut io::stdout().lock(), bytes) {
                     Ok(()) => answer.but,
-                    Err(error) => Some(error),
+                    Err(error) => Some(told(&error)),
                 }
             }
-            Err(error) => Some(error),
+            Err(error) => Some(told(&error)),
         };
-        let Some(error) = error else { return 0 };
-        self.tell(&error);
-        exit_code(error.kind)
+        let Some((error, code)) = error else { return 0 };
+        self.tell(error);
+        code
     }
 
-    fn tell(self, error: &Error) {
+    fn tell(self, error: ErrorView) {
         let text = if self.json {
-            let document = Failed {
-                error: ErrorView::from(error),
-            };
             // Three texts are always JSON.
-            serde_json::to_string(&document).unwrap_or_default() + "\n"
+            serde_json::to_string(&Failed { error }).unwrap_or_default() + "\n"
         } else {
             let hint = error.hint.as_deref();
             let hint = hint.map(|hint| format!("hint: {}\n", escape(hint)));

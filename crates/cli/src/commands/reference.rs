@@ -97,13 +97,24 @@ pub(crate) fn markdown() -> Result<Answer, Error> {
         .to_owned();
     collect(&root, "", &mut |name, command| {
         let title = name.replace('-', " ");
-        let help = command.clone().render_long_help().to_string();
+        let help = own(command, name != root.get_name())
+            .render_long_help()
+            .to_string();
         text.push_str(&format!(
             "\n## {title}\n\n```text\n{}\n```\n",
             help.trim_end()
         ));
     });
     Answer::new(&json!({ "markdown": text }), text)
+}
+
+/// A command below the first without the options of every command, which stand there already.
+fn own(command: &clap::Command, is_below: bool) -> clap::Command {
+    let of_every_command = ["home", "node", "json", "help"];
+    command.clone().mut_args(|arg| {
+        let hide = is_below && of_every_command.contains(&arg.get_id().as_str());
+        if hide { arg.hide(true) } else { arg }
+    })
 }
 
 /// The grammar worked out, the same on every terminal.

@@ -2,6 +2,7 @@
 //! never sees them.
 
 mod sign;
+mod summary;
 
 use crate::context::{Context, entropy};
 use crate::output::Answer;

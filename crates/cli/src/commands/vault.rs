@@ -1,13 +1,12 @@
 //! `quorate vault`: make a vault, take one in, look at it, hand it on.
 
+mod show;
+
 use super::policy;
-use crate::amount::btc;
 use crate::context::Context;
 use crate::output::Answer;
-use crate::table::{lines, short, table};
 use crate::{files, input, terminal};
-use quorate_coordinator::view::{VaultView, VaultsView};
-use quorate_coordinator::{Coordinator, Error, NewVault, VaultImport};
+use quorate_coordinator::{Error, NewVault, VaultImport};
 use quorate_core::journal::Birth;
 use quorate_core::policy::Template;
 use quorate_core::text::escape;
@@ -102,11 +101,11 @@ pub(crate) struct ImportArgs {
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     match command {
         Command::Create(args) => create(&args, context),
-        Command::List => list(&context.coordinator()?.vaults()?),
+        Command::List => show::list(&context.coordinator()?.vaults()?),
         Command::Show { vault } => {
             let mut coordinator = context.coordinator()?;
             let view = coordinator.vault(&vault)?;
-            let text = described(&mut coordinator, &view)?;
+            let text = show::described(&mut coordinator, &view)?;
             Answer::new(&view, text)
         }
         Command::Export(args) => export(&args, context),
@@ -129,7 +128,7 @@ fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
         keys: &keys,
     };
     let view = coordinator.create_vault(&new, Context::moment()?)?;
-    let text = described(&mut coordinator, &view)?
+    let text = show::described(&mut coordinator, &view)?
         + &format!(
             "next: quorate vault export {0} -o {0}.txt, for the other cosigners to import\n",
             view.name
@@ -189,83 +188,10 @@ fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
             "bad_vault" => error.about(&files::name(&args.file)),
             _ => error,
         })?;
-    let text = described(&mut coordinator, &view)?
+    let text = show::described(&mut coordinator, &view)?
         + "compare the id and the first addresses with the other cosigners before money is sent there\n"
         + &format!("next: quorate sync {}\n", view.name);
     Answer::new(&view, text)
-}
-
-fn list(view: &VaultsView) -> Result<Answer, Error> {
-    if view.vaults.is_empty() {
-        return Answer::new(
-            view,
-            "there is no vault here yet\nnext: quorate vault create --help",
-        );
-    }
-    let rows = view.vaults.iter().map(|vault| {
-        [
-            vault.name.clone(),
-            short(&vault.id).to_owned(),
-            format!(
-                "{} of {}",
-                vault.threshold,
-                escape(&vault.cosigners.join(", "))
-            ),
-            btc(vault.confirmed_sat),
-            btc(vault.pending_sat),
-        ]
-    });
-    Answer::new(
-        view,
-        table(["vault", "id", "signatures", "confirmed", "pending"], rows),
-    )
-}
-
-fn described(coordinator: &mut Coordinator, view: &VaultView) -> Result<String, Error> {
-    let vault = coordinator.vault_facts(&view.id)?;
-    Ok(describe(view, vault.policy().paths.len()))
-}
-
-/// The vault as text. Its view lists the spending paths first and then what holds for all of them.
-fn describe(view: &VaultView, paths: usize) -> String {
-    let mut text = lines(&[
-        ("vault", view.name.clone()),
-        ("id", view.id.clone()),
-        ("network", view.network.clone()),
-        ("descriptor", view.descriptor.clone()),
-    ]);
-    let (paths, notes) = view.paths.split_at(paths.min(view.paths.len()));
-    text.push_str(&policy::numbered(paths, notes));
-    let rows = view
-        .cosigners
-        .iter()
-        .map(|cosigner| [escape(&cosigner.name), cosigner.key.clone()]);
-    text.push_str(&table(["cosigner", "key"], rows));
-    text.push_str("first addresses:\n");
-    for address in &view.first_addresses {
-        text.push_str(&format!("  {address}\n"));
-    }
-    let balance = &view.balance;
-    match balance.height {
-        Some(height) => text.push_str(&format!(
-            "balance at block {height}: {} confirmed, {} pending\n",
-            btc(balance.confirmed_sat),
-            btc(balance.pending_sat)
-        )),
-        None => text.push_str("balance not known yet: never synced\n"),
-    }
-    if !view.proposals.is_empty() {
-        let counts: Vec<String> = view
-            .proposals
-            .iter()
-            .map(|(status, count)| format!("{count} {status}"))
-            .collect();
-        text.push_str(&format!("proposals: {}\n", counts.join(", ")));
-    }
-    for warning in &view.warnings {
-        text.push_str(&format!("note: {}\n", escape(warning)));
-    }
-    text
 }
 
 #[derive(Serialize)]

@@ -124,10 +124,7 @@ pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Err
     if let [file] = view.files.as_slice()
         && let Some(error) = &file.error
     {
-        return Err(Error {
-            hint: error.hint.clone(),
-            ..Error::refused("file_refused", &error.message)
-        });
+        return Ok(Answer::refused(error));
     }
     let refused = refused(&view);
     Ok(Answer::new(&view, report(&view))?.but(refused))

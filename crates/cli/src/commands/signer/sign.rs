@@ -4,22 +4,20 @@
 //! change from the previous transactions and the vault's derivation, and the core's, which gives the
 //! words that cosigners compare.
 
-use crate::amount::btc;
+use super::summary::{SignView, summary, view};
 use crate::commands::psbt_file::PsbtFile;
 use crate::context::Context;
 use crate::output::Answer;
-use crate::table::{lines, table};
 use crate::{failure, files, passphrase, terminal};
 use bitcoin::Psbt;
 use quorate_coordinator::{Coordinator, DATABASE, Error};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, SignatureSet};
 use quorate_core::psbt::{self, ForeignPsbt};
-use quorate_core::spend::{self, FeeLimits, Finding, Review};
+use quorate_core::spend::{self, FeeLimits};
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
 use quorate_signer::{KeyInfo, Keystore, ReviewError};
-use serde::Serialize;
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -42,35 +40,6 @@ pub(crate) struct SignArgs {
     file: PsbtFile,
     #[command(flatten)]
     passphrase: passphrase::Source,
-}
-
-#[derive(Serialize)]
-struct OutputView {
-    address: Option<String>,
-    amount_sat: u64,
-    index: Option<u32>,
-    script: String,
-}
-
-#[derive(Serialize)]
-struct SignView {
-    key: String,
-    vault: String,
-    proposal: String,
-    txid: String,
-    inputs: usize,
-    inputs_signed: usize,
-    inputs_signed_before: usize,
-    recipients: Vec<OutputView>,
-    change: Vec<OutputView>,
-    fee_sat: u64,
-    feerate_sat_vb: f64,
-    words: Vec<String>,
-    findings: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    psbt: Option<String>,
 }
 
 pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Result<Answer, Error> {
@@ -223,62 +192,6 @@ fn used(proposal: &Proposal) -> Option<u32> {
         .max()
 }
 
-fn view(vault: &str, key: &KeyInfo, proposal: &Proposal, review: &Review) -> SignView {
-    let outputs = |payments: &[spend::Payment]| {
-        payments
-            .iter()
-            .map(|payment| OutputView {
-                address: payment.address.as_ref().map(ToString::to_string),
-                amount_sat: payment.amount.to_sat(),
-                index: payment.ours.map(|(_, index)| index),
-                script: payment.script.to_hex_string(),
-            })
-            .collect()
-    };
-    SignView {
-        key: key.name.clone(),
-        vault: vault.to_owned(),
-        proposal: proposal.id().to_string(),
-        txid: proposal.txid().to_string(),
-        inputs: proposal.inputs().len(),
-        inputs_signed: 0,
-        inputs_signed_before: 0,
-        recipients: outputs(&review.recipients),
-        change: outputs(&review.change),
-        fee_sat: review.fee.to_sat(),
-        feerate_sat_vb: rate(review),
-        words: review.words.iter().map(ToString::to_string).collect(),
-        findings: review.findings.iter().map(finding).collect(),
-        file: None,
-        psbt: None,
-    }
-}
-
-/// To two digits, for people; the fee itself is exact.
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn rate(review: &Review) -> f64 {
-    let rate = review.fee.to_sat() as f64 * 4.0 / review.weight.to_wu().max(1) as f64;
-    (rate * 100.0).round() / 100.0
-}
-
-fn finding(finding: &Finding) -> String {
-    match finding {
-        Finding::HighFee(refusal) => refusal.to_string(),
-        Finding::Burn { output } => {
-            format!("output {output} burns its amount: nobody can ever spend it")
-        }
-        Finding::StaysInside => "nothing leaves the vault".to_owned(),
-        Finding::DistantChange { output, index } => {
-            format!(
-                "output {output} is change at index {index}, far beyond those in use: other wallets may not find it"
-            )
-        }
-        Finding::Recovery { path } => {
-            format!("it spends by path {}, which a timelock guards", path + 1)
-        }
-    }
-}
-
 /// Shows what is to be signed, and asks where somebody can be asked. Without a terminal the one who
 /// started the program has decided; with `--yes` too.
 fn ask(args: &SignArgs, context: &Context, view: &SignView) -> Result<(), Error> {
@@ -292,41 +205,4 @@ fn ask(args: &SignArgs, context: &Context, view: &SignView) -> Result<(), Error>
         return Ok(());
     }
     Err(Error::refused("not_confirmed", "nothing was signed"))
-}
-
-fn summary(view: &SignView) -> String {
-    let rows = |kind: &'static str, outputs: &[OutputView]| {
-        outputs
-            .iter()
-            .map(|output| {
-                let to = output.address.clone();
-                let ours = output.index.map(|index| format!("ours, index {index}"));
-                [
-                    kind.to_owned(),
-                    to.unwrap_or_else(|| format!("script {}", output.script)),
-                    btc(output.amount_sat),
-                    ours.unwrap_or_default(),
-                ]
-            })
-            .collect::<Vec<_>>()
-    };
-    let mut all = rows("pays", &view.recipients);
-    all.extend(rows("change", &view.change));
-    let mut text = lines(&[
-        ("vault", view.vault.clone()),
-        ("transaction", view.txid.clone()),
-        (
-            "fee",
-            format!("{} ({:.2} sat/vB)", btc(view.fee_sat), view.feerate_sat_vb),
-        ),
-    ]);
-    text.push_str(&table(["", "to", "amount", ""], all));
-    text.push_str(&format!(
-        "words to compare with the other cosigners: {}\n",
-        view.words.join(" ")
-    ));
-    for finding in &view.findings {
-        text.push_str(&format!("note: {}\n", escape(finding)));
-    }
-    text
 }
