@@ -269,7 +269,7 @@ fn files_that_are_no_signed_request_of_this_proposal() {
         &["cut off"],
     );
     import("junk.psbt", &vec![0xa5; 3_000_000], 1, &["isn't a PSBT"]);
-    import("long.psbt", &vec![b'c'; 6_000_000], 1, &["large"]);
+    import("long.psbt", &vec![b'c'; 6_000_000], 2, &["larger"]);
     import("empty.psbt", b"", 1, &["empty"]);
 
     // A signed file of another vault, and of another proposal with outputs exchanged.

@@ -8,6 +8,7 @@ const POLICY: &str = r#"
 name = "quick-recovery"
 title = "2 of 3, one alone after 12 blocks"
 summary = "For a test."
+script = "wsh"
 cosigners = ["first", "second", "third"]
 
 [[path]]
@@ -27,7 +28,7 @@ fn family_with_policy(file: &str) -> Family {
         args.extend(["--key", key]);
     }
     let created = family.office.json(&args);
-    assert_eq!(created["paths"].as_array().unwrap().len(), 2, "{created}");
+    assert!(text(&created["paths"][1]).contains("12 blocks"), "{created}");
     family.share();
     family
 }

@@ -127,23 +127,12 @@ fn final_transaction(
     }
     let transaction = finalize(&known.proposal, &known.signatures)?;
     let review = review(vault, &known.proposal, None);
-    let outside: bitcoin::Amount = review
-        .recipients
-        .iter()
-        .filter(|payment| payment.ours.is_none())
-        .map(|payment| payment.amount)
-        .sum();
-    let paid = if outside == bitcoin::Amount::ZERO {
-        transaction.output.iter().map(|output| output.value).sum()
-    } else {
-        outside
-    };
     let limits = FeeLimits {
         allow_high: allow_high_fee,
         ..FeeLimits::default()
     };
     limits
-        .check(review.fee, transaction.weight(), paid)
+        .check(review.fee, transaction.weight(), review.fee_basis())
         .map_err(|error| {
             Error::refused("absurd_fee", error.to_string())
                 .hint("say --allow-high-fee if it is meant")

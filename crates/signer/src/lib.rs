@@ -6,17 +6,19 @@
 //! same PSBT with this cosigner's signatures added, or a refusal that names the reason.
 //!
 //! ```text
-//! review(&vault, &psbt)? -> Review   show its summary to the person, then
-//! keystore.unlock(name, &passphrase)?.sign(&review, fee_limits)? -> Signed
+//! Proposal::check(&vault, psbt.clone())? -> Proposal     everything proven by the vault's derivation
+//! spend::review(&vault, &proposal, used) -> Review       show it to the person
+//! examine(&vault, &proposal, &psbt, &fees)?              what would be refused whatever the key, then
+//! keystore.unlock(name, &passphrase)?.sign(&vault, &proposal, &psbt, &fees)? -> Signed
 //! ```
 //!
-//! Files are touched in [`keystore`] only; [`mod@review`] and [`sign`] are pure.
+//! The first two are the core's: the signer has no check of its own that could differ from what
+//! everybody else sees. Files are touched in [`keystore`] only; [`sign`] is pure.
 #![warn(missing_docs)]
 
 pub mod account;
 pub mod keystore;
 pub mod passphrase;
-pub mod review;
 mod sealed;
 pub mod sign;
 mod unlocked;
@@ -25,7 +27,6 @@ pub mod words;
 pub use account::Account;
 pub use keystore::{KeyInfo, Keystore, KeystoreError, NewKey};
 pub use passphrase::{Passphrase, PassphraseError};
-pub use review::{Change, Payment, Review, ReviewError, Summary, review};
-pub use sign::{SignError, Signed};
+pub use sign::{SignError, Signed, examine};
 pub use unlocked::Unlocked;
 pub use words::WordsError;

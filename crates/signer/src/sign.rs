@@ -1,16 +1,17 @@
-//! Signing what a [`Review`] proved: ECDSA (segwit v0, BIP143), SIGHASH_ALL, low R as Bitcoin
-//! Core's. Only our partial signatures are added; every other byte of the PSBT stays.
+//! Signing what the core's check proved: ECDSA (segwit v0, BIP143), SIGHASH_ALL, low R as Bitcoin
+//! Core's. What is signed is the [`Proposal`]; the PSBT only receives our partial signatures, and
+//! every other byte of it stays.
 
 use crate::account::Guarded;
-use crate::review::{Review, ReviewError};
 use crate::unlocked::Unlocked;
 use bitcoin::bip32::ChildNumber;
 use bitcoin::psbt::{self, Psbt};
 use bitcoin::secp256k1::Message;
 use bitcoin::sighash::SighashCache;
 use bitcoin::{EcdsaSighashType, Network, NetworkKind, PublicKey, ecdsa};
-use quorate_core::spend::{FeeLimits, FeeRefusal};
-use quorate_core::vault::{DerivedKey, VaultId};
+use quorate_core::proposal::Proposal;
+use quorate_core::spend::{BurnRefusal, FeeLimits, FeeRefusal, review};
+use quorate_core::vault::{DerivedKey, Vault, VaultId};
 use std::collections::BTreeMap;
 
 /// The PSBT with our signatures.
@@ -30,9 +31,40 @@ pub enum SignError {
     /// T22: the fee is out of proportion, and nobody said that this is meant.
     #[error("{0}: lower the fee, or allow a high one explicitly")]
     HighFee(#[from] FeeRefusal),
-    /// Not a script this signer knows.
+    /// T36: money would be lost.
     #[error(transparent)]
-    Review(#[from] ReviewError),
+    Burn(#[from] BurnRefusal),
+    /// The proposal was checked against another vault.
+    #[error(
+        "the request was checked as a spend of the vault {checked}, not of {vault}: check it with the vault it is signed for"
+    )]
+    OtherVault {
+        /// The vault it was checked against.
+        checked: VaultId,
+        /// The vault it was to be signed for.
+        vault: VaultId,
+    },
+    /// T17: what was looked at isn't what was handed over.
+    #[error(
+        "the PSBT differs from the request that was checked in more than signatures: check it again, and look at it again, before signing"
+    )]
+    OtherRequest,
+    /// Signed by enough cosigners and closed.
+    #[error(
+        "input {input} is final already, there is nothing left to sign: import the PSBT as it is"
+    )]
+    AlreadyFinal {
+        /// The input.
+        input: usize,
+    },
+    /// A script type without a witness script.
+    #[error(
+        "input {input} is not a P2WSH coin, the only kind this signer signs: use another signer"
+    )]
+    Unsupported {
+        /// The input.
+        input: usize,
+    },
     /// Our key has no part in the vault.
     #[error(
         "the key `{key}` is not a cosigner of the vault {vault}: choose the key that `vault show` lists"
@@ -66,40 +98,73 @@ pub enum SignError {
     },
 }
 
+/// Everything that [`Unlocked::sign`] refuses whatever the key is, so that a person hears of it
+/// before being asked for a passphrase.
+pub fn examine(
+    vault: &Vault,
+    proposal: &Proposal,
+    psbt: &Psbt,
+    fees: &FeeLimits,
+) -> Result<(), SignError> {
+    if proposal.vault() != vault.id() {
+        return Err(SignError::OtherVault {
+            checked: proposal.vault(),
+            vault: vault.id(),
+        });
+    }
+    let is_final = |fields: &psbt::Input| {
+        fields.final_script_witness.is_some() || fields.final_script_sig.is_some()
+    };
+    if let Some(input) = psbt.inputs.iter().position(is_final) {
+        return Err(SignError::AlreadyFinal { input });
+    }
+    if !proposal.is_of(psbt) {
+        return Err(SignError::OtherRequest);
+    }
+    let review = review(vault, proposal, None);
+    review.check_burn()?;
+    review.check_fee(fees)?;
+    Ok(())
+}
+
 impl Unlocked {
-    /// Signs every input of a reviewed PSBT with every key of ours in its script, if the fee is
-    /// within `fees`.
-    pub fn sign(&self, review: &Review<'_>, fees: FeeLimits) -> Result<Signed, SignError> {
-        let us = self.cosigner_of(review)?;
-        review.summary().check_fee(&fees)?;
+    /// Signs every input of a proposal with every key of ours in its script, if nothing about it
+    /// is to be refused and the fee is within `fees`. `psbt` is the file the proposal was checked
+    /// from, or that file with more signatures: it comes back with ours added.
+    pub fn sign(
+        &self,
+        vault: &Vault,
+        proposal: &Proposal,
+        psbt: &Psbt,
+        fees: &FeeLimits,
+    ) -> Result<Signed, SignError> {
+        let us = self.cosigner_of(vault)?;
+        examine(vault, proposal, psbt, fees)?;
         let mut signed = Signed {
-            psbt: review.psbt.clone(),
+            psbt: psbt.clone(),
             inputs_signed: 0,
             inputs_untouched: 0,
         };
         // One cache for all inputs: hashing the whole transaction for each would be quadratic.
-        let mut sighashes = SighashCache::new(&review.psbt.unsigned_tx);
+        let mut sighashes = SighashCache::new(proposal.transaction());
         let mut keys = Chains::new(self, us.origin_len);
-        for (input, coin) in review.coins.iter().enumerate() {
-            let fields = &review.psbt.inputs[input];
-            let derived = review.derived(coin);
-            // The script is the vault's own; the PSBT's was compared with it.
-            let hash = derived.witness_script.as_ref().and_then(|script| {
+        let inputs = proposal.inputs().iter().zip(&mut signed.psbt.inputs);
+        for (input, (coin, fields)) in inputs.enumerate() {
+            // Script and amount are those the check proved; the PSBT's are not looked at.
+            let hash = coin.derived.witness_script.as_ref().and_then(|script| {
                 let all = EcdsaSighashType::All;
                 sighashes
-                    .p2wsh_signature_hash(input, script, coin.amount, all)
+                    .p2wsh_signature_hash(input, script, coin.prevout.value, all)
                     .ok()
             });
-            let message = Message::from(hash.ok_or(ReviewError::Unsupported { input })?);
+            let message = Message::from(hash.ok_or(SignError::Unsupported { input })?);
             let mut added = false;
-            for key in derived.keys.iter().filter(|k| k.cosigner == us.index) {
+            for key in coin.derived.keys.iter().filter(|k| k.cosigner == us.index) {
                 if self.has_signed(fields, &key.public_key, &message) {
                     continue;
                 }
                 let signature = keys.sign(key, &message).ok_or(SignError::Fault { input })?;
-                signed.psbt.inputs[input]
-                    .partial_sigs
-                    .insert(key.public_key, signature);
+                fields.partial_sigs.insert(key.public_key, signature);
                 added = true;
             }
             if added {
@@ -112,8 +177,8 @@ impl Unlocked {
     }
 
     /// Our place in the vault, by key material and not by what fingerprints or names say.
-    fn cosigner_of(&self, review: &Review<'_>) -> Result<Us, SignError> {
-        let (info, vault) = (self.info(), review.vault);
+    fn cosigner_of(&self, vault: &Vault) -> Result<Us, SignError> {
+        let info = self.info();
         if NetworkKind::from(info.network) != NetworkKind::from(vault.network()) {
             return Err(SignError::WrongNetwork {
                 key: info.name.clone(),

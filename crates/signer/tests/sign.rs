@@ -12,12 +12,19 @@ use miniscript::psbt::PsbtExt;
 use quorate_core::consensus::verify_transaction;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Timelock;
-use quorate_core::spend::FeeLimits;
+use quorate_core::proposal::{PinError, Proposal};
+use quorate_core::spend::{FeeLimits, Review, review};
 use quorate_core::vault::Vault;
-use quorate_signer::{SignError, Signed, Unlocked, review};
+use quorate_signer::{SignError, Signed, Unlocked};
 
 fn sign(key: &Unlocked, vault: &Vault, psbt: &Psbt) -> Result<Signed, SignError> {
-    key.sign(&review(vault, psbt)?, FeeLimits::default())
+    let proposal = Proposal::check(vault, psbt.clone()).unwrap();
+    key.sign(vault, &proposal, psbt, &FeeLimits::default())
+}
+
+/// What a person is shown.
+fn shown(vault: &Vault, psbt: &Psbt) -> Review {
+    review(vault, &Proposal::check(vault, psbt.clone()).unwrap(), None)
 }
 
 /// Finalized by miniscript, judged by Bitcoin Core's interpreter.
@@ -40,7 +47,7 @@ fn two_of_three_in_a_row_make_a_valid_transaction() {
     let tx = accepted(&carol.psbt);
     assert_eq!(tx.compute_txid(), psbt.unsigned_tx.compute_txid());
     // The weight in the summary is what comes out, at its largest.
-    let weight = review(&vault, &psbt).unwrap().summary().weight;
+    let weight = shown(&vault, &psbt).weight;
     assert!(tx.weight() <= weight, "{} {weight}", tx.weight());
     assert!(
         tx.weight() + bitcoin::Weight::from_wu(8) > weight,
@@ -201,22 +208,20 @@ fn false_hints_do_not_mislead() {
 fn the_summary_says_what_happens() {
     let vault = vault("2-of-3");
     let psbt = Spend::default().psbt(&vault);
-    let reviewed = review(&vault, &psbt).unwrap();
-    let summary = reviewed.summary();
-    assert_eq!(summary.inputs.len(), 2);
-    assert_eq!(summary.inputs[0].1, Amount::ONE_BTC);
-    assert_eq!(summary.recipients.len(), 1);
-    assert_eq!(summary.recipients[0].script_pubkey, stranger());
-    assert_eq!(summary.sent(), Amount::from_sat(50_000_000));
-    assert_eq!(summary.change.len(), 1);
-    let change = &summary.change[0];
+    let shown = shown(&vault, &psbt);
+    assert_eq!(shown.spent, Amount::from_sat(200_000_000));
+    assert_eq!(shown.recipients.len(), 1);
+    assert_eq!(shown.recipients[0].script, stranger());
+    assert_eq!(shown.sent(), Amount::from_sat(50_000_000));
+    assert_eq!(shown.change.len(), 1);
+    let change = &shown.change[0];
     assert_eq!(
-        (change.output, change.keychain, change.index),
-        (1, Keychain::Change, 4)
+        (change.output, change.ours),
+        (1, Some((Keychain::Change, 4)))
     );
     assert_eq!(change.amount, Amount::from_sat(149_999_000));
-    assert_eq!(summary.fee, Amount::from_sat(1_000));
-    assert_eq!(summary.feerate().to_sat_per_vb_floor(), 3);
+    assert_eq!(shown.fee, Amount::from_sat(1_000));
+    assert_eq!(shown.fee_rate.to_sat_per_vb_floor(), 3);
 }
 
 #[test]
@@ -227,8 +232,8 @@ fn branches_numbered_in_another_way_are_found() {
         let text = text.replace("<0;1>", branches);
         let vault = Vault::from_descriptor(common::NETWORK, &text, None).unwrap();
         let psbt = Spend::default().psbt(&vault);
-        let reviewed = review(&vault, &psbt).unwrap();
-        assert_eq!(reviewed.summary().change[0].keychain, Keychain::Change);
+        let change = shown(&vault, &psbt).change;
+        assert_eq!(change[0].ours, Some((Keychain::Change, 4)));
         let alice = sign(&key("alice"), &vault, &psbt).unwrap();
         accepted(&sign(&key("bob"), &vault, &alice.psbt).unwrap().psbt);
     }
@@ -256,7 +261,29 @@ fn the_same_keys_in_another_vault_sign_for_that_vault_only() {
     let ours = vault("2-of-3");
     let other = vault_of("2-of-3", &["alice", "bob", "dave"]);
     let psbt = Spend::default().psbt(&other);
-    assert!(review(&ours, &psbt).is_err());
+    assert!(matches!(
+        Proposal::check(&ours, psbt.clone()),
+        Err(PinError::NotOurCoin { input: 0, .. })
+    ));
     let signed = sign(&key("alice"), &other, &psbt).unwrap();
     accepted(&sign(&key("dave"), &other, &signed.psbt).unwrap().psbt);
+}
+
+#[test]
+fn every_vault_policy_is_signed_whatever_its_branches_are_numbered() {
+    // A key that is in several paths has a pair of branches in each.
+    for policy in ["2-of-3-recovery", "decaying-3-of-3", "inheritance"] {
+        let vault = vault(policy);
+        let coins = (0..3).flat_map(|i| [(Keychain::Change, i), (Keychain::Receive, i)]);
+        let spend = Spend {
+            coins: coins.map(|(k, i)| (k, i, Amount::ONE_BTC)).collect(),
+            ..Spend::default()
+        };
+        let psbt = spend.psbt(&vault);
+        assert_eq!(shown(&vault, &psbt).change.len(), 1, "{policy}");
+        for cosigner in vault.cosigners() {
+            let signed = sign(&key(&cosigner.name), &vault, &psbt).unwrap();
+            assert_eq!(signed.inputs_signed, 6, "{policy}");
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Every rule about what may be done to a proposal, as pure functions of its facts.
 
 use super::facts::Status;
-use super::pinned::{Proposal, ProposalId};
+use super::id::ProposalId;
+use super::pinned::Proposal;
 use crate::journal::{Body, CloseReason};
 use bitcoin::Transaction;
 

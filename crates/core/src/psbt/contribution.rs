@@ -8,7 +8,7 @@ use super::wire::{ForeignPsbt, RawSignature};
 use crate::proposal::{Proposal, SignatureSet, Slot};
 use bitcoin::secp256k1::{self, Message, Secp256k1};
 use bitcoin::sighash::SighashCache;
-use bitcoin::{EcdsaSighashType, Psbt, PublicKey, ecdsa};
+use bitcoin::{EcdsaSighashType, Psbt, PublicKey, Transaction, ecdsa};
 use std::collections::BTreeMap;
 
 /// Why a whole file was refused.
@@ -103,11 +103,7 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn new(
-        proposal: &'a Proposal,
-        number: u32,
-        cache: &mut SighashCache<&'a bitcoin::Transaction>,
-    ) -> Self {
+    fn new(proposal: &'a Proposal, number: u32, cache: &mut SighashCache<&'a Transaction>) -> Self {
         let index = number as usize;
         let coin = &proposal.inputs()[index];
         // Our own script and amount: nothing of the foreign file goes into what is verified.
@@ -248,11 +244,8 @@ impl<'a> Input<'a> {
     }
 }
 
-fn same_transaction(
-    ours: &bitcoin::Transaction,
-    theirs: &bitcoin::Transaction,
-) -> Result<(), ContributionError> {
-    let coins = |tx: &bitcoin::Transaction| {
+fn same_transaction(ours: &Transaction, theirs: &Transaction) -> Result<(), ContributionError> {
+    let coins = |tx: &Transaction| {
         tx.input
             .iter()
             .map(|input| input.previous_output)
@@ -285,7 +278,10 @@ fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
         let checks = [
             (
                 "non_witness_utxo",
-                absent_or_same(&theirs.non_witness_utxo, &ours.non_witness_utxo),
+                same_previous(
+                    theirs.non_witness_utxo.as_ref(),
+                    ours.non_witness_utxo.as_ref(),
+                ),
             ),
             (
                 "witness_utxo",
@@ -370,6 +366,12 @@ fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
         }
     }
     Ok(())
+}
+
+/// A transaction is what its id says; programs write it with or without its witnesses.
+fn same_previous(theirs: Option<&Transaction>, ours: Option<&Transaction>) -> bool {
+    theirs
+        .is_none_or(|theirs| ours.is_some_and(|ours| theirs.compute_txid() == ours.compute_txid()))
 }
 
 fn absent_or_same<T: PartialEq>(theirs: &Option<T>, ours: &Option<T>) -> bool {

@@ -358,7 +358,7 @@ fn fill(
     }
     for (fields, coin) in psbt.inputs.iter_mut().zip(coins) {
         let derived = vault.derive(coin.keychain, coin.index)?;
-        let previous = request
+        let mut previous = request
             .previous
             .transaction(coin.outpoint)
             .ok_or(SpendError::NoPrevious(coin.outpoint))?;
@@ -368,6 +368,11 @@ fn fill(
                 prevout.script_pubkey == derived.script_pubkey && prevout.value == coin.value
             })
             .ok_or(SpendError::ForeignCoin(coin.outpoint))?;
+        // Without witnesses, as Bitcoin Core writes it: the id doesn't cover them, and they would
+        // only make the file larger.
+        for input in &mut previous.input {
+            input.witness.clear();
+        }
         // Both: devices check the amount in the previous transaction, others read only the short one.
         fields.witness_utxo = Some(prevout.clone());
         fields.non_witness_utxo = Some(previous);

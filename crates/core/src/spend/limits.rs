@@ -1,4 +1,4 @@
-//! Fee limits. A fee is what nobody asks back: a typing error here is money lost.
+//! Limits on money that nobody gets back: fees, where a typing error is money lost, and burning.
 
 use bitcoin::{Amount, FeeRate, Weight};
 
@@ -45,6 +45,18 @@ pub enum FeeRefusal {
         /// The limit in percent.
         percent: u64,
     },
+}
+
+/// T36: money that nobody could spend again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "output {output} would burn {amount} in an OP_RETURN: build the transaction anew with 0 there"
+)]
+pub struct BurnRefusal {
+    /// Its place among the outputs.
+    pub output: usize,
+    /// The value lost.
+    pub amount: Amount,
 }
 
 impl FeeLimits {

@@ -8,7 +8,7 @@ mod review;
 mod select;
 
 pub use build::{SpendError, propose};
-pub use limits::{FeeLimits, FeeRefusal};
+pub use limits::{BurnRefusal, FeeLimits, FeeRefusal};
 pub use request::{Available, Previous, Recipient, Request, Send};
 pub use review::{Finding, Payment, Review, review, words};
 pub use select::Shortage;

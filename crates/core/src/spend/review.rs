@@ -1,7 +1,7 @@
 //! What a person must see before signing, out of the transaction itself and the vault's own
 //! derivation. Nothing a file claims about itself is repeated here.
 
-use super::limits::FeeLimits;
+use super::limits::{BurnRefusal, FeeLimits, FeeRefusal};
 use crate::journal::tagged;
 use crate::keychain::Keychain;
 use crate::policy::Timelock;
@@ -15,6 +15,8 @@ const MAX_CHANGE_GAP: u32 = 200;
 /// One output as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
+    /// Its place among the outputs.
+    pub output: usize,
     /// The script paid to.
     pub script: ScriptBuf,
     /// Its address, when it has one.
@@ -29,7 +31,7 @@ pub struct Payment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
     /// Fee over the usual limits.
-    HighFee(super::FeeRefusal),
+    HighFee(FeeRefusal),
     /// An output that burns money.
     Burn {
         /// Index of the output.
@@ -54,7 +56,8 @@ pub enum Finding {
 /// A proposal as a person has to see it.
 #[derive(Debug, Clone)]
 pub struct Review {
-    /// Everything that leaves the vault, in the transaction's order.
+    /// Everything that isn't change, in the transaction's order. A payment to one of our receive
+    /// addresses is among them, marked as ours.
     pub recipients: Vec<Payment>,
     /// What comes back, proven by our own derivation.
     pub change: Vec<Payment>,
@@ -78,11 +81,13 @@ pub struct Review {
 /// it is known.
 #[must_use]
 pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
-    let payments = proposal.outputs().iter().map(|output| Payment {
-        script: output.txout.script_pubkey.clone(),
-        address: Address::from_script(&output.txout.script_pubkey, vault.network()).ok(),
-        amount: output.txout.value,
-        ours: output.ours,
+    let outputs = proposal.outputs().iter().enumerate();
+    let payments = outputs.map(|(output, judged)| Payment {
+        output,
+        script: judged.txout.script_pubkey.clone(),
+        address: Address::from_script(&judged.txout.script_pubkey, vault.network()).ok(),
+        amount: judged.txout.value,
+        ours: judged.ours,
     });
     // A payment to one of our receive addresses is a payment, not change.
     let is_change = |payment: &Payment| matches!(payment.ours, Some((Keychain::Change, _)));
@@ -90,50 +95,9 @@ pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
     let paths = paths(vault, proposal);
     let weight = weight(vault, proposal, &paths);
     let fee = proposal.fee();
-    let mut findings = Vec::new();
-    for (output, judged) in proposal.outputs().iter().enumerate() {
-        if judged.is_unspendable() && judged.txout.value > Amount::ZERO {
-            findings.push(Finding::Burn { output });
-        }
-        if let Some((Keychain::Change, index)) = judged.ours
-            && index > used.unwrap_or(0).saturating_add(MAX_CHANGE_GAP)
-        {
-            findings.push(Finding::DistantChange { output, index });
-        }
-    }
-    let leaves: Amount = recipients
-        .iter()
-        .filter(|payment| payment.ours.is_none())
-        .map(|payment| payment.amount)
-        .sum();
-    if leaves == Amount::ZERO {
-        findings.push(Finding::StaysInside);
-    }
-    let paid = if leaves == Amount::ZERO {
-        proposal
-            .transaction()
-            .output
-            .iter()
-            .map(|output| output.value)
-            .sum()
-    } else {
-        leaves
-    };
-    if let Err(refusal) = FeeLimits::default().check(fee, weight, paid) {
-        findings.push(Finding::HighFee(refusal));
-    }
-    if let Some(&path) = paths
-        .iter()
-        .find(|&&path| vault.policy().paths[path].lock.is_some())
-    {
-        findings.push(Finding::Recovery { path });
-    }
-    Review {
-        spent: proposal
-            .inputs()
-            .iter()
-            .map(|input| input.prevout.value)
-            .sum(),
+    let coins = proposal.inputs().iter();
+    let mut review = Review {
+        spent: coins.map(|input| input.prevout.value).sum(),
         fee_rate: FeeRate::from_sat_per_kwu((fee.to_sat() * 1000).div_ceil(weight.to_wu().max(1))),
         words: words(proposal),
         recipients,
@@ -141,7 +105,74 @@ pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
         fee,
         weight,
         paths,
-        findings,
+        findings: Vec::new(),
+    };
+    review.findings = findings(vault, &review, used);
+    review
+}
+
+fn findings(vault: &Vault, review: &Review, used: Option<u32>) -> Vec<Finding> {
+    let burns = review.burns().map(|payment| Finding::Burn {
+        output: payment.output,
+    });
+    let mut findings: Vec<Finding> = burns.collect();
+    for payment in &review.change {
+        if let Some((_, index)) = payment.ours
+            && index > used.unwrap_or(0).saturating_add(MAX_CHANGE_GAP)
+        {
+            let output = payment.output;
+            findings.push(Finding::DistantChange { output, index });
+        }
+    }
+    if review.sent() == Amount::ZERO {
+        findings.push(Finding::StaysInside);
+    }
+    if let Err(refusal) = review.check_fee(&FeeLimits::default()) {
+        findings.push(Finding::HighFee(refusal));
+    }
+    let locked = |path: &&usize| vault.policy().paths[**path].lock.is_some();
+    if let Some(&path) = review.paths.iter().find(locked) {
+        findings.push(Finding::Recovery { path });
+    }
+    findings
+}
+
+impl Review {
+    /// What leaves the vault, the fee not counted.
+    #[must_use]
+    pub fn sent(&self) -> Amount {
+        let outside = self.recipients.iter().filter(|to| to.ours.is_none());
+        outside.map(|to| to.amount).sum()
+    }
+
+    /// What the fee is measured by: what leaves the vault, or all outputs when nothing does.
+    #[must_use]
+    pub fn fee_basis(&self) -> Amount {
+        match self.sent() {
+            Amount::ZERO => self.spent - self.fee,
+            sent => sent,
+        }
+    }
+
+    /// T22: judges the fee.
+    pub fn check_fee(&self, limits: &FeeLimits) -> Result<(), FeeRefusal> {
+        limits.check(self.fee, self.weight, self.fee_basis())
+    }
+
+    /// T36: refuses to send money where nobody could spend it again.
+    pub fn check_burn(&self) -> Result<(), BurnRefusal> {
+        match self.burns().next() {
+            Some(payment) => Err(BurnRefusal {
+                output: payment.output,
+                amount: payment.amount,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn burns(&self) -> impl Iterator<Item = &Payment> {
+        let payments = self.recipients.iter();
+        payments.filter(|to| to.script.is_op_return() && to.amount > Amount::ZERO)
     }
 }
 
@@ -172,11 +203,10 @@ fn paths(vault: &Vault, proposal: &Proposal) -> Vec<usize> {
 
 fn weight(vault: &Vault, proposal: &Proposal, paths: &[usize]) -> Weight {
     let base = proposal.transaction().weight();
-    // A transaction that carries a recovery path's lock was made for that path.
-    let path = paths
-        .last()
-        .map(|&path| vault.satisfaction_weight(path))
-        .unwrap_or(Weight::ZERO);
+    // A transaction that carries a recovery path's lock was made for that path; one that no path
+    // fits is weighed by the heaviest, which is what no path's number stands for.
+    let path = paths.last().copied().unwrap_or(usize::MAX);
+    let path = vault.satisfaction_weight(path);
     // The marker and flag of the segwit serialization weigh 2.
     base + Weight::from_wu(2) + Weight::from_wu(path.to_wu() * proposal.inputs().len() as u64)
 }
