@@ -4,7 +4,9 @@
 
 mod bad_input;
 mod crash;
+mod demo;
 mod family;
 mod policies;
+mod readme;
 mod recovery;
 mod two_of_three;

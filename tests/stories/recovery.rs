@@ -28,7 +28,10 @@ fn family_with_policy(file: &str) -> Family {
         args.extend(["--key", key]);
     }
     let created = family.office.json(&args);
-    assert!(text(&created["paths"][1]).contains("12 blocks"), "{created}");
+    assert!(
+        text(&created["paths"][1]).contains("12 blocks"),
+        "{created}"
+    );
     family.share();
     family
 }

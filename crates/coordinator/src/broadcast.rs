@@ -79,7 +79,7 @@ impl Coordinator {
         let waiting: Vec<(String, Transaction)> = self.store.read(|tx| {
             let vaults = open_all(tx)?;
             let mut waiting = Vec::new();
-            for row in tx.proposals(None)? {
+            for row in tx.proposals_in_flight()? {
                 let Some(raw) = row.released.clone() else {
                     continue;
                 };

@@ -3,7 +3,7 @@
 use crate::Error;
 use quorate_core::ledger::TxStatus;
 use quorate_core::proposal::{
-    Facts, Place, Proposal, Rival, SignatureSet, SignedInputs, Status, status,
+    Facts, Place, Proposal, Rival, SignatureSet, SignedInputs, Stage, Status, status,
 };
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredProposal};
@@ -60,13 +60,7 @@ impl Known {
                 };
             }
         }
-        let place = match tx.ledger_tx_status(ledger, &row.txid)? {
-            TxStatus::NotSeen => Place::Nowhere,
-            TxStatus::Mempool => Place::Mempool,
-            TxStatus::Confirmed(block) => Place::Block {
-                height: block.height,
-            },
-        };
+        let place = place(tx, &row)?;
         let facts = Facts {
             stage: row.stage,
             released: row.released.is_some(),
@@ -89,11 +83,36 @@ impl Known {
     }
 }
 
-/// The status alone.
+/// The status alone. What the chain or a person has settled needs no look at the signatures, so
+/// that counting old proposals stays cheap.
 pub(crate) fn status_of(
     tx: &ReadTx<'_>,
     vault: &Vault,
     row: &StoredProposal,
 ) -> Result<Status, Error> {
-    Ok(Known::load(tx, vault, row.clone())?.status())
+    let place = place(tx, row)?;
+    let settled = place != Place::Nowhere || matches!(row.stage, Stage::Closed(_));
+    if !settled {
+        return Ok(Known::load(tx, vault, row.clone())?.status());
+    }
+    let facts = Facts {
+        stage: row.stage,
+        released: row.released.is_some(),
+        satisfied: false,
+        place,
+        rival: Rival::None,
+    };
+    Ok(status(&facts))
+}
+
+/// Where the chain source sees the proposal's transaction.
+fn place(tx: &ReadTx<'_>, row: &StoredProposal) -> Result<Place, Error> {
+    let ledger = crate::ledger_row(tx, row.vault)?;
+    Ok(match tx.ledger_tx_status(ledger, &row.txid)? {
+        TxStatus::NotSeen => Place::Nowhere,
+        TxStatus::Mempool => Place::Mempool,
+        TxStatus::Confirmed(block) => Place::Block {
+            height: block.height,
+        },
+    })
 }

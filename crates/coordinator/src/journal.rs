@@ -5,7 +5,7 @@ use crate::{Coordinator, Error, vault_row};
 use quorate_core::journal::{Body, Entry, check_chain};
 use quorate_core::text::escape;
 use quorate_core::vault::VaultId;
-use quorate_storage::DamagedEntry;
+use quorate_storage::{DamagedEntry, TableDifference};
 use std::collections::BTreeSet;
 
 impl Coordinator {
@@ -32,50 +32,40 @@ impl Coordinator {
     /// what the entries say. Changes nothing, unless `repair` is set and the entries are sound:
     /// then the tables are made anew.
     pub fn verify(&mut self, vault: Option<&str>, repair: bool) -> Result<VerifyView, Error> {
-        let (only, all) = self.store.read(|tx| {
-            let only = vault
-                .map(|name| vault_row(tx, name))
-                .transpose()?
-                .map(|row| row.id);
-            Ok::<_, Error>((only, tx.journal(None)?))
-        })?;
-        let mut faults = Vec::new();
-        let mut entries: Vec<Entry> = Vec::with_capacity(all.len());
-        for entry in all {
-            match entry {
-                Ok(entry) => entries.push(entry),
-                Err(DamagedEntry { number, fault }) => {
-                    faults.push(format!("entry {number} is damaged: {fault}"))
-                }
+        // Signatures are verified outside the lock; if somebody appends meanwhile, all over again.
+        for _ in 0..MAX_TRIES {
+            if let Some(view) = self.try_verify(vault, repair)? {
+                return Ok(view);
             }
         }
+        Err(Error::refused(
+            "journal_grows",
+            "the journal grows all the time, so it can't be compared with the tables: try again when it is quiet",
+        ))
+    }
+
+    /// `None` when the journal grew meanwhile.
+    fn try_verify(
+        &mut self,
+        vault: Option<&str>,
+        repair: bool,
+    ) -> Result<Option<VerifyView>, Error> {
+        let (only, all) = self.store.read(|tx| {
+            let row = vault.map(|name| vault_row(tx, name)).transpose()?;
+            Ok::<_, Error>((row.map(|row| row.id), tx.journal(None)?))
+        })?;
+        let length = all.len();
+        let asked_for = |id: VaultId| only.is_none_or(|only| only == id);
+        let (entries, mut faults) = sound(all);
         let vaults: BTreeSet<VaultId> = entries.iter().map(|entry| entry.content().vault).collect();
-        for id in vaults
-            .iter()
-            .filter(|id| only.is_none_or(|only| only == **id))
-        {
-            let of_vault = entries.iter().filter(|entry| entry.content().vault == *id);
+        for id in vaults.into_iter().filter(|id| asked_for(*id)) {
+            let of_vault = entries.iter().filter(|entry| entry.content().vault == id);
             faults.extend(check_chain(of_vault).iter().map(ToString::to_string));
         }
-        let count = entries
-            .iter()
-            .filter(|entry| only.is_none_or(|only| only == entry.content().vault))
-            .count();
         let repair = repair && faults.is_empty();
-        let mut differences = Vec::new();
-        let checked: Result<(), Checked> = self.store.write(|tx| {
-            let rebuilt = tx.rebuild(&entries)?;
-            differences = rebuilt.differences;
-            if repair && !differences.is_empty() {
-                Ok(())
-            } else {
-                Err(Checked::Undo)
-            }
-        });
-        if let Err(Checked::Failed(error)) = checked {
-            return Err(error);
-        }
-        let matches = differences.is_empty();
+        let Some(differences) = self.compare(&entries, length, repair)? else {
+            return Ok(None);
+        };
         if !repair {
             faults.extend(differences.iter().map(|table| {
                 format!(
@@ -84,14 +74,45 @@ impl Coordinator {
                 )
             }));
         }
-        Ok(VerifyView {
-            entries: count,
+        Ok(Some(VerifyView {
+            entries: entries
+                .iter()
+                .filter(|entry| asked_for(entry.content().vault))
+                .count(),
             faults,
-            projection_matches: matches,
-            rebuilt: repair && !matches,
-        })
+            projection_matches: differences.is_empty(),
+            rebuilt: repair && !differences.is_empty(),
+        }))
+    }
+
+    /// Replays the entries and says where the tables differed; keeps the new ones if `repair`.
+    fn compare(
+        &mut self,
+        entries: &[Entry],
+        length: usize,
+        repair: bool,
+    ) -> Result<Option<Vec<TableDifference>>, Error> {
+        let mut found = None;
+        let undone: Result<(), Checked> = self.store.write(|tx| {
+            if tx.journal_length()? == length {
+                let differences = tx.rebuild(entries)?.differences;
+                let keep = repair && !differences.is_empty();
+                found = Some(differences);
+                if keep {
+                    return Ok(());
+                }
+            }
+            Err(Checked::Undo)
+        });
+        match undone {
+            Ok(()) | Err(Checked::Undo) => Ok(found),
+            Err(Checked::Failed(error)) => Err(error),
+        }
     }
 }
+
+/// How often a comparison begins anew.
+const MAX_TRIES: usize = 20;
 
 /// How a rebuild that is only a comparison ends: rolled back.
 enum Checked {
@@ -103,6 +124,21 @@ impl From<quorate_storage::StorageError> for Checked {
     fn from(error: quorate_storage::StorageError) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// The sound entries, and a sentence about each of the others.
+fn sound(all: Vec<Result<Entry, DamagedEntry>>) -> (Vec<Entry>, Vec<String>) {
+    let mut faults = Vec::new();
+    let mut entries = Vec::with_capacity(all.len());
+    for entry in all {
+        match entry {
+            Ok(entry) => entries.push(entry),
+            Err(DamagedEntry { number, fault }) => {
+                faults.push(format!("entry {number} is damaged: {fault}"))
+            }
+        }
+    }
+    (entries, faults)
 }
 
 fn entry_view(entry: &Entry) -> EntryView {

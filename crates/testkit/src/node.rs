@@ -267,6 +267,15 @@ impl Node {
         }
     }
 
+    /// The program that nodes here run.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn program() -> PathBuf {
+        exe()
+    }
+
     /// Stops the node's clock at `time` (seconds since 1970); 0 lets it run again.
     pub fn set_time(&self, time: u64) {
         self.rpc("setmocktime", json!([time]));

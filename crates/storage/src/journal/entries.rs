@@ -87,6 +87,13 @@ impl ReadTx<'_> {
         rows.map(|row| Ok(row?.check())).collect()
     }
 
+    /// How many entries there are, of all vaults.
+    pub fn journal_length(&self) -> Result<usize, StorageError> {
+        Ok(self
+            .prepare("SELECT count(*) FROM entries")?
+            .query_row([], |row| row.get(0))?)
+    }
+
     /// Whether the entry is here.
     pub fn has_entry(&self, id: EntryId) -> Result<bool, StorageError> {
         Ok(self

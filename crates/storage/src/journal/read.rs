@@ -154,6 +154,18 @@ impl ReadTx<'_> {
         rows.map(|row| row?).collect()
     }
 
+    /// The proposals that were let go and of whose transaction the ledger knows nothing: those whose
+    /// sending may have to be repeated.
+    pub fn proposals_in_flight(&self) -> Result<Vec<StoredProposal>, StorageError> {
+        let mut statement = self.prepare(&format!(
+            "{PROPOSAL} WHERE released IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM transactions WHERE transactions.txid = proposals.txid)
+             ORDER BY opened_at, rowid"
+        ))?;
+        let rows = statement.query_map([], proposal_row)?;
+        rows.map(|row| row?).collect()
+    }
+
     /// Ids of all proposals that begin with these hex digits: two are enough to know that a
     /// shortened id isn't clear.
     pub fn proposals_like(&self, prefix: &str) -> Result<Vec<ProposalId>, StorageError> {
