@@ -4,9 +4,10 @@
 use quorate_chain::simulated::SimulatedError;
 use quorate_coordinator::{Error, Kind};
 use quorate_core::policy::TemplateError;
+use quorate_core::proposal::PinError;
 use quorate_core::spend::FeeRefusal;
 use quorate_core::text::escape;
-use quorate_signer::{KeystoreError, PassphraseError, ReviewError, SignError};
+use quorate_signer::{KeystoreError, PassphraseError, SignError};
 
 /// The exit code of an error.
 pub(crate) const fn exit_code(kind: Kind) -> u8 {
@@ -81,32 +82,36 @@ pub(crate) fn passphrase(error: PassphraseError) -> Error {
     Error::input("bad_passphrase", error.to_string())
 }
 
-/// What the signer found when it looked at a PSBT.
-pub(crate) fn review(error: &ReviewError) -> Error {
+/// A PSBT that is no spend of the vault, or not one that could be proven.
+pub(crate) fn pin(error: &PinError) -> Error {
     let code = match error {
-        ReviewError::FakeChange { .. } => "fake_change",
-        ReviewError::ForeignInput { .. } | ReviewError::NoDerivation { .. } => "foreign_input",
-        ReviewError::SighashType { .. } => "sighash",
+        PinError::FakeChange { .. } => "fake_change",
+        PinError::NotOurCoin { .. } | PinError::NoDerivation { .. } => "foreign_input",
+        PinError::Sighash { .. } => "sighash",
         _ => "unfit_psbt",
     };
     Error::refused(code, error.to_string())
 }
 
 /// A fee that nobody said was meant.
-pub(crate) fn high_fee(refusal: &FeeRefusal) -> Error {
+fn high_fee(refusal: &FeeRefusal) -> Error {
     Error::refused("absurd_fee", format!("{refusal}: nothing was signed"))
         .hint("have the spend proposed anew, or say --allow-high-fee if it is meant")
 }
 
 /// Why nothing was signed.
 pub(crate) fn sign(error: &SignError) -> Error {
-    match error {
-        SignError::HighFee(refusal) => high_fee(refusal),
-        SignError::Review(error) => review(error),
-        SignError::NotACosigner { .. } => Error::refused("not_a_cosigner", error.to_string()),
-        SignError::WrongNetwork { .. } => Error::refused("wrong_network", error.to_string()),
-        SignError::Fault { .. } => Error::refused("signer_fault", error.to_string()),
-    }
+    let code = match error {
+        SignError::HighFee(refusal) => return high_fee(refusal),
+        SignError::Burn(_) => "burn",
+        SignError::OtherVault { .. } | SignError::OtherRequest => "other_request",
+        SignError::AlreadyFinal { .. } => "already_final",
+        SignError::Unsupported { .. } => "unsupported",
+        SignError::NotACosigner { .. } => "not_a_cosigner",
+        SignError::WrongNetwork { .. } => "wrong_network",
+        SignError::Fault { .. } => "signer_fault",
+    };
+    Error::refused(code, error.to_string())
 }
 
 /// What the simulated chain can't do.

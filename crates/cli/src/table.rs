@@ -1,22 +1,38 @@
-//! Plain tables. At a terminal they fit its width; in a pipe nothing is wrapped, so that each row
-//! stays one line.
+//! Plain tables. At a terminal their free text is wrapped to its width; ids, amounts and addresses are
+//! never broken. In a pipe nothing is wrapped, so that each row stays one line.
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// How many hex digits of an id are shown; they are accepted wherever an id is asked for.
 const SHORT: usize = 12;
+/// A column of free text doesn't get narrower than this.
+const NARROW: u16 = 20;
 
-/// A table with this head and these rows.
+/// A table with this head and these rows. Its last column is free text, the others are kept whole.
 pub(crate) fn table<const COLUMNS: usize>(
     head: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,
 ) -> String {
     let rows = rows.into_iter().map(Vec::from).collect();
-    grid(head.into_iter().map(str::to_owned).collect(), rows)
+    let mut table = plain(head.into_iter().map(str::to_owned).collect(), rows);
+    for column in table.column_iter_mut() {
+        column.set_constraint(if column.index + 1 == COLUMNS {
+            ColumnConstraint::LowerBoundary(Width::Fixed(NARROW))
+        } else {
+            ColumnConstraint::ContentWidth
+        });
+    }
+    table.trim_fmt() + "\n"
 }
 
-/// A table whose columns are known only at run time.
+/// A table whose columns are known only at run time. All are kept whole.
 pub(crate) fn grid(head: Vec<String>, rows: Vec<Vec<String>>) -> String {
+    let mut table = plain(head, rows);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.trim_fmt() + "\n"
+}
+
+fn plain(head: Vec<String>, rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
@@ -26,7 +42,7 @@ pub(crate) fn grid(head: Vec<String>, rows: Vec<Vec<String>>) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table.trim_fmt() + "\n"
+    table
 }
 
 /// Lines of a name and what it is, aligned.

@@ -6,6 +6,7 @@ mod balance;
 mod coin;
 mod init;
 mod journal;
+mod payments;
 mod policy;
 mod proposal;
 mod psbt_file;

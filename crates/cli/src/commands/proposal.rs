@@ -187,7 +187,7 @@ fn list(vault: Option<&str>, context: &Context) -> Result<Answer, Error> {
     let rows = view.proposals.iter().map(|proposal| {
         [
             short(&proposal.id).to_owned(),
-            proposal.vault.clone(),
+            escape(&proposal.vault),
             proposal.status.clone(),
             btc(proposal.amount_sat),
             show::lacks(proposal.needed, &proposal.missing).unwrap_or_else(|| "-".to_owned()),

@@ -7,7 +7,6 @@ mod summary;
 use crate::context::{Context, entropy};
 use crate::output::Answer;
 use crate::passphrase::{self, prompt};
-use crate::table::table;
 use crate::{failure, files, input, terminal};
 use bitcoin::Network;
 use quorate_coordinator::view::ErrorView;
@@ -259,13 +258,15 @@ fn list(store: &Keystore) -> Result<Answer, Error> {
             "there is no key here yet\nnext: quorate signer new NAME\n",
         );
     }
-    let rows = keys.iter().map(|key| {
+    let mut text = String::new();
+    for key in &keys {
         let problem = key.error.as_ref().map(|error| escape(&error.message));
-        [
+        text.push_str(&format!(
+            "{}  {}  {}\n",
             escape(&key.name),
-            key.network.clone().unwrap_or_else(|| "-".to_owned()),
-            key.key.clone().or(problem).unwrap_or_default(),
-        ]
-    });
-    Answer::new(&view, table(["name", "network", "key"], rows))
+            key.network.as_deref().unwrap_or("-"),
+            key.key.clone().or(problem).unwrap_or_default()
+        ));
+    }
+    Answer::new(&view, text)
 }

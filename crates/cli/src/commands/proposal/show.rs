@@ -1,15 +1,16 @@
 //! How proposals look.
 
 use crate::amount::btc;
+use crate::commands::payments::payments;
 use crate::date;
 use crate::table::{grid as any_table, lines, short, short_outpoint, table};
-use quorate_coordinator::view::{PaymentView, ProposalView};
+use quorate_coordinator::view::ProposalView;
 use quorate_core::text::escape;
 
 /// Who signed what: coins by cosigners.
 pub(super) fn grid(view: &ProposalView) -> String {
     let mut text = head(view);
-    text.push_str(&payments(view));
+    text.push_str(&payments(&view.recipients, &view.change));
     text.push('\n');
     text.push_str(&signatures(view));
     if let Some(lacks) = lacks(view.needed, &view.missing) {
@@ -22,7 +23,7 @@ pub(super) fn grid(view: &ProposalView) -> String {
 /// What a person must see before signing.
 pub(super) fn review(view: &ProposalView) -> String {
     let mut text = head(view);
-    text.push_str(&payments(view));
+    text.push_str(&payments(&view.recipients, &view.change));
     text.push('\n');
     let coins = view
         .inputs
@@ -54,7 +55,7 @@ fn head(view: &ProposalView) -> String {
     };
     let mut pairs = vec![
         ("proposal", view.id.clone()),
-        ("vault", view.vault.clone()),
+        ("vault", escape(&view.vault)),
         ("status", status),
     ];
     pairs.extend(view.memo.as_deref().map(|memo| ("memo", escape(memo))));
@@ -70,28 +71,6 @@ fn head(view: &ProposalView) -> String {
             .map(|note| ("closed for", escape(note))),
     );
     lines(&pairs)
-}
-
-fn payments(view: &ProposalView) -> String {
-    let rows = |kind: &'static str, payments: &[PaymentView]| {
-        payments
-            .iter()
-            .map(|payment| {
-                let to = payment.address.clone();
-                let to = to.unwrap_or_else(|| format!("script {}", payment.script));
-                let ours = payment.index.map(|index| format!("ours, index {index}"));
-                [
-                    kind.to_owned(),
-                    to,
-                    btc(payment.amount_sat),
-                    ours.unwrap_or_default(),
-                ]
-            })
-            .collect::<Vec<_>>()
-    };
-    let mut all = rows("pays", &view.recipients);
-    all.extend(rows("change", &view.change));
-    table(["", "to", "amount", ""], all)
 }
 
 fn signatures(view: &ProposalView) -> String {
@@ -146,7 +125,7 @@ pub(super) fn name(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_coordinator::view::InputView;
+    use quorate_coordinator::view::{InputView, PaymentView};
 
     fn view() -> ProposalView {
         let input = |n: u8, signed: &[&str]| InputView {

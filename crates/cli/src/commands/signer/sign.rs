@@ -1,8 +1,5 @@
-//! `quorate signer sign`: what a cosigner looks at, and the signatures.
-//!
-//! Two examinations must agree before anything is signed: the signer's own, which proves amounts and
-//! change from the previous transactions and the vault's derivation, and the core's, which gives the
-//! words that cosigners compare.
+//! `quorate signer sign`: what a cosigner looks at, and the signatures. A PSBT is signed only after
+//! the core's check proved it a spend of a vault that was imported here.
 
 use super::summary::{SignView, summary, view};
 use crate::commands::psbt_file::PsbtFile;
@@ -12,12 +9,12 @@ use crate::{failure, files, passphrase, terminal};
 use bitcoin::Psbt;
 use quorate_coordinator::{Coordinator, DATABASE, Error};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Proposal, SignatureSet};
+use quorate_core::proposal::{PinError, Proposal, SignatureSet};
 use quorate_core::psbt::{self, ForeignPsbt};
 use quorate_core::spend::{self, FeeLimits};
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
-use quorate_signer::{KeyInfo, Keystore, ReviewError};
+use quorate_signer::{KeyInfo, Keystore};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -47,33 +44,24 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
     let key = store
         .info(&args.name)
         .map_err(|error| failure::keystore(&error))?;
-    let name = files::name(&args.psbt);
-    let foreign = psbt::read(&files::read(&args.psbt, files::PSBT_LIMIT)?)
-        .map_err(|error| Error::from(error).about(&name))?;
-    let (vault_name, vault) =
-        vault(args, &key, &foreign.psbt, context).map_err(|error| error.about(&name))?;
-    let proposal = Proposal::check(&vault, foreign.psbt.clone())
-        .map_err(|error| Error::refused("unfit_psbt", error.to_string()).about(&name))?;
-    let whole = with_valid_signatures(&proposal, &foreign).map_err(|error| error.about(&name))?;
-    let reviewed = quorate_signer::review(&vault, &whole)
-        .map_err(|error| failure::review(&error).about(&name))?;
-    let limits = FeeLimits {
+    let fees = FeeLimits {
         allow_high: args.allow_high_fee,
         ..FeeLimits::default()
     };
-    reviewed
-        .summary()
-        .check_fee(&limits)
-        .map_err(|refusal| failure::high_fee(&refusal))?;
-    let review = spend::review(&vault, &proposal, used(&proposal));
-    let mut view = view(&vault_name, &key, &proposal, &review);
+    let name = files::name(&args.psbt);
+    let bytes = files::read(&args.psbt, files::PSBT_LIMIT)?;
+    let request = Request::find(args, &key, &bytes, context).map_err(|error| error.about(&name))?;
+    // What is refused whatever the key is should be known before a passphrase is typed.
+    quorate_signer::examine(&request.vault, &request.proposal, &request.psbt, &fees)
+        .map_err(|error| failure::sign(&error).about(&name))?;
+    let review = spend::review(&request.vault, &request.proposal, used(&request.proposal));
+    let mut view = view(&request.name, &key, &request.proposal, &review);
     ask(args, context, &view)?;
     let passphrase = args.passphrase.of(&args.name)?;
-    let unlocked = store
+    let signed = store
         .unlock(&args.name, &passphrase)
-        .map_err(|error| failure::keystore(&error))?;
-    let signed = unlocked
-        .sign(&reviewed, limits)
+        .map_err(|error| failure::keystore(&error))?
+        .sign(&request.vault, &request.proposal, &request.psbt, &fees)
         .map_err(|error| failure::sign(&error))?;
     let delivered = args.file.deliver(&signed.psbt)?;
     view.inputs_signed = signed.inputs_signed;
@@ -83,32 +71,83 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
     let Some(path) = &view.file else {
         return Answer::bytes(&view, delivered.bytes);
     };
-    let what = match (view.inputs_signed, view.inputs_signed_before) {
+    let text = format!(
+        "{}\nwrote {}\nnext: quorate proposal import {}\n",
+        done(&view),
+        escape(path),
+        terminal::typed(path)
+    );
+    Answer::new(&view, text)
+}
+
+fn done(view: &SignView) -> String {
+    match (view.inputs_signed, view.inputs_signed_before) {
         (0, _) => "nothing to add: this key has signed every input before".to_owned(),
         (new, 0) => format!("signed {new} of {} inputs", view.inputs),
         (new, before) => format!(
             "signed {new} of {} inputs, {before} were signed before",
             view.inputs
         ),
-    };
-    Answer::new(
-        &view,
-        format!(
-            "{what}\nwrote {}\nnext: quorate proposal import {}\n",
-            escape(path),
-            terminal::typed(path)
-        ),
-    )
+    }
 }
 
-/// The vault of this data folder that the PSBT spends from.
-fn vault(
-    args: &SignArgs,
-    key: &KeyInfo,
-    psbt: &Psbt,
-    context: &Context,
-) -> Result<(String, Vault), Error> {
-    let import = "import it first: `quorate vault import NAME FILE`, and compare its id with the other cosigners";
+/// A PSBT, proven to be a spend of one of this data folder's vaults.
+struct Request {
+    /// The vault's name.
+    name: String,
+    vault: Vault,
+    proposal: Proposal,
+    /// As it was given, with those of its signatures that verify.
+    psbt: Psbt,
+}
+
+impl Request {
+    fn find(
+        args: &SignArgs,
+        key: &KeyInfo,
+        bytes: &[u8],
+        context: &Context,
+    ) -> Result<Self, Error> {
+        let foreign = psbt::read(bytes)?;
+        let mut fault: Option<PinError> = None;
+        for (name, vault) in vaults(args, context)? {
+            match Proposal::check(&vault, foreign.psbt.clone()) {
+                Ok(proposal) => {
+                    check_cosigner(key, &name, &vault)?;
+                    let psbt = with_valid_signatures(&proposal, &foreign)?;
+                    return Ok(Self {
+                        name,
+                        vault,
+                        proposal,
+                        psbt,
+                    });
+                }
+                // What is wrong with a spend of a vault says more than that it is of no other.
+                Err(error) => {
+                    let is_ours = !matches!(error, PinError::NotOurCoin { .. });
+                    if fault.is_none() || is_ours {
+                        fault = Some(error);
+                    }
+                }
+            }
+        }
+        Err(match fault {
+            Some(error) if args.vault.is_some() => failure::pin(&error),
+            Some(PinError::NotOurCoin { .. }) | None => Error::refused(
+                "foreign_input",
+                "it spends from no vault of this data folder",
+            )
+            .hint(format!("if the vault is yours, {IMPORT}")),
+            Some(error) => failure::pin(&error),
+        })
+    }
+}
+
+const IMPORT: &str = "import it first with `quorate vault import NAME FILE`, and compare its id with \
+                      the other cosigners";
+
+/// The vaults that it may spend from.
+fn vaults(args: &SignArgs, context: &Context) -> Result<Vec<(String, Vault)>, Error> {
     let home = context.home()?;
     let vaults = if home.join(DATABASE).exists() {
         let mut coordinator = Coordinator::open(&home)?;
@@ -120,53 +159,34 @@ fn vault(
         Vec::new()
     };
     if vaults.is_empty() {
-        return Err(Error::refused(
+        let error = Error::refused(
             "no_vault",
             "this data folder has no vault, so it isn't known what would be signed",
-        )
-        .hint(format!("run `quorate init`, then {import}")));
+        );
+        return Err(error.hint(format!(
+            "run `quorate init`; if the vault is yours, {IMPORT}"
+        )));
     }
-    // A vault that fits, else the one that is meant and doesn't, else any.
-    let mut fault: Option<(bool, Error)> = None;
-    for (name, vault) in vaults {
-        match quorate_signer::review(&vault, psbt) {
-            Ok(_) => {
-                if vault
-                    .cosigners()
-                    .iter()
-                    .any(|one| one.key.identity() == key.key.identity())
-                {
-                    return Ok((name, vault));
-                }
-                let error = Error::refused(
-                    "not_a_cosigner",
-                    format!(
-                        "the key `{}` is no cosigner of vault `{name}`, from which this spends",
-                        key.name
-                    ),
-                );
-                fault = Some((
-                    true,
-                    error.hint(format!("`quorate vault show {name}` lists its cosigners")),
-                ));
-            }
-            Err(error) => {
-                let meant = !matches!(error, ReviewError::ForeignInput { .. });
-                if fault.as_ref().is_none_or(|(before, _)| meant && !before) {
-                    fault = Some((meant, failure::review(&error)));
-                }
-            }
-        }
+    Ok(vaults)
+}
+
+fn check_cosigner(key: &KeyInfo, name: &str, vault: &Vault) -> Result<(), Error> {
+    let identity = key.key.identity();
+    if vault
+        .cosigners()
+        .iter()
+        .any(|one| one.key.identity() == identity)
+    {
+        return Ok(());
     }
-    Err(match fault {
-        Some((true, error)) => error,
-        Some((false, error)) if args.vault.is_some() => error,
-        _ => Error::refused(
-            "foreign_input",
-            "it spends from no vault of this data folder",
-        )
-        .hint(format!("if the vault is yours, {import}")),
-    })
+    let error = Error::refused(
+        "not_a_cosigner",
+        format!(
+            "the key `{}` is no cosigner of vault `{name}`, from which this spends",
+            key.name
+        ),
+    );
+    Err(error.hint(format!("`quorate vault show {name}` lists its cosigners")))
 }
 
 /// The PSBT as it was given, with those of its signatures that verify.

@@ -16,22 +16,17 @@ pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
         );
     }
     let rows = view.vaults.iter().map(|vault| {
+        let cosigners = escape(&vault.cosigners.join(", "));
         [
-            vault.name.clone(),
+            escape(&vault.name),
             short(&vault.id).to_owned(),
-            format!(
-                "{} of {}",
-                vault.threshold,
-                escape(&vault.cosigners.join(", "))
-            ),
             btc(vault.confirmed_sat),
             btc(vault.pending_sat),
+            format!("{} of {cosigners}", vault.threshold),
         ]
     });
-    Answer::new(
-        view,
-        table(["vault", "id", "signatures", "confirmed", "pending"], rows),
-    )
+    let head = ["vault", "id", "confirmed", "pending", "signatures"];
+    Answer::new(view, table(head, rows))
 }
 
 pub(super) fn described(coordinator: &mut Coordinator, view: &VaultView) -> Result<String, Error> {
@@ -42,18 +37,20 @@ pub(super) fn described(coordinator: &mut Coordinator, view: &VaultView) -> Resu
 /// The vault as text. Its view lists the spending paths first and then what holds for all of them.
 fn describe(view: &VaultView, paths: usize) -> String {
     let mut text = lines(&[
-        ("vault", view.name.clone()),
+        ("vault", escape(&view.name)),
         ("id", view.id.clone()),
         ("network", view.network.clone()),
         ("descriptor", view.descriptor.clone()),
     ]);
     let (paths, notes) = view.paths.split_at(paths.min(view.paths.len()));
     text.push_str(&policy::numbered(paths, notes));
-    let rows = view
-        .cosigners
-        .iter()
-        .map(|cosigner| [escape(&cosigner.name), cosigner.key.clone()]);
-    text.push_str(&table(["cosigner", "key"], rows));
+    text.push_str("cosigners:\n");
+    let width = view.cosigners.iter().map(|one| one.name.chars().count());
+    let width = width.max().unwrap_or(0);
+    for cosigner in &view.cosigners {
+        let name = escape(&cosigner.name);
+        text.push_str(&format!("  {name:width$}  {}\n", cosigner.key));
+    }
     text.push_str("first addresses:\n");
     for address in &view.first_addresses {
         text.push_str(&format!("  {address}\n"));
