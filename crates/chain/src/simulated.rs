@@ -16,6 +16,7 @@ mod file;
 mod mempool;
 mod state;
 
+use crate::address::Address;
 use crate::{Broadcast, ChainError, ChainSource, ChainStatus};
 use bitcoin::{
     Amount, Block, BlockHash, Network, OutPoint, Script, ScriptBuf, Transaction, TxOut, Txid,
@@ -105,6 +106,15 @@ impl Simulated {
     /// there is no file, the chain is new, and the file is written with the first change.
     pub fn open(path: &Path) -> Result<Self, ChainError> {
         Self::open_starting_at(path, DEFAULT_START)
+    }
+
+    /// The chain that a source's address names, as [`crate::open`] understands it; `None` where that
+    /// is another kind of source.
+    pub fn at_address(address: &str, home: &Path) -> Result<Option<Self>, ChainError> {
+        match Address::parse(address, home)? {
+            Address::Simulated(path) => Self::open(&path).map(Some),
+            Address::Core(_) => Ok(None),
+        }
     }
 
     /// The same, with the time of the first block, if the chain is new.

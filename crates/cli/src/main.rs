@@ -1,1 +1,24 @@
-fn main() {}
+//! `quorate`, the command line: the only place that reads arguments, environment, clock and
+//! randomness, and the only place that prints. What a command does is decided in
+//! `quorate-coordinator`; here words become typed input, and views become text or JSON.
+
+mod amount;
+mod app;
+mod args;
+mod commands;
+mod config;
+mod context;
+mod date;
+mod failure;
+mod files;
+mod input;
+mod output;
+mod passphrase;
+mod progress;
+mod qr;
+mod table;
+mod terminal;
+
+fn main() -> std::process::ExitCode {
+    app::run()
+}

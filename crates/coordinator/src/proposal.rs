@@ -2,6 +2,8 @@
 
 mod show;
 
+pub use show::{finding, payment, rate};
+
 use crate::facts::Known;
 use crate::view::{ProposalView, ProposalsView};
 use crate::{Coordinator, Error, Moment, find, vault_row};

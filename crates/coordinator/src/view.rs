@@ -1,6 +1,8 @@
 //! The public JSON: `--json` output and, later, HTTP bodies. Amounts are satoshi as integers, hashes
 //! are hex, keys are snake_case. Nothing else in the program is a promise to other programs.
 
+pub use crate::proposal::{finding, payment, rate};
+
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -112,7 +112,9 @@ pub(crate) fn line(
     })
 }
 
-fn payment(payment: &Payment) -> PaymentView {
+/// An output as a view.
+#[must_use]
+pub fn payment(payment: &Payment) -> PaymentView {
     PaymentView {
         address: payment.address.as_ref().map(ToString::to_string),
         amount_sat: payment.amount.to_sat(),
@@ -123,7 +125,8 @@ fn payment(payment: &Payment) -> PaymentView {
 
 /// To two digits, for people; the fee itself is exact.
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn rate(review: &Review) -> f64 {
+#[must_use]
+pub fn rate(review: &Review) -> f64 {
     let rate = review.fee.to_sat() as f64 * 4.0 / review.weight.to_wu().max(1) as f64;
     (rate * 100.0).round() / 100.0
 }
@@ -198,7 +201,8 @@ fn next(vault: &Vault, known: &Known) -> Option<String> {
 }
 
 /// A finding in a sentence.
-pub(crate) fn finding(finding: &Finding) -> String {
+#[must_use]
+pub fn finding(finding: &Finding) -> String {
     match finding {
         Finding::HighFee(refusal) => refusal.to_string(),
         Finding::Burn { output } => {

@@ -1,0 +1,38 @@
+//! `quorate balance`: what a vault is worth.
+
+use crate::amount::btc;
+use crate::context::Context;
+use crate::output::Answer;
+use crate::table::lines;
+use quorate_coordinator::Error;
+use quorate_core::text::escape;
+
+/// Show what a vault is worth, as of the last sync
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  quorate balance family
+  quorate balance family --json")]
+pub(crate) struct Args {
+    /// The vault's name
+    vault: String,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
+    let view = context.coordinator()?.balance(&args.vault)?;
+    let text = match view.height {
+        Some(height) => lines(&[
+            ("confirmed", btc(view.confirmed_sat)),
+            ("pending", btc(view.pending_sat)),
+            (
+                "reserved",
+                format!("{} by open proposals", btc(view.reserved_sat)),
+            ),
+            ("as of", format!("block {height}")),
+        ]),
+        None => format!(
+            "not known yet: never synced\nnext: quorate sync {}\n",
+            escape(&args.vault)
+        ),
+    };
+    Answer::new(&view, text)
+}

@@ -1,0 +1,46 @@
+//! `quorate coin`: the coins a vault holds.
+
+use crate::amount::btc;
+use crate::context::Context;
+use crate::output::Answer;
+use crate::table::{short, short_outpoint, table};
+use quorate_coordinator::Error;
+
+/// What coins can do.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// List the unspent coins of a vault, the largest first
+    ///
+    /// A coin's short name is accepted by `quorate proposal create --coin`.
+    #[command(after_help = "Examples:
+  quorate coin list family
+  quorate coin list family --json")]
+    List {
+        /// The vault's name
+        vault: String,
+    },
+}
+
+pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
+    let Command::List { vault } = command;
+    let view = context.coordinator()?.coins(&vault)?;
+    if view.coins.is_empty() {
+        return Answer::new(&view, "no coins, as of the last sync\n");
+    }
+    let rows = view.coins.iter().map(|coin| {
+        [
+            short_outpoint(&coin.outpoint),
+            btc(coin.value_sat),
+            coin.height
+                .map_or_else(|| "mempool".to_owned(), |height| height.to_string()),
+            format!("{} {}", coin.keychain, coin.index),
+            coin.reserved_by
+                .as_deref()
+                .map_or_else(|| "-".to_owned(), |id| short(id).to_owned()),
+        ]
+    });
+    Answer::new(
+        &view,
+        table(["coin", "amount", "block", "address", "reserved by"], rows),
+    )
+}

@@ -1,0 +1,81 @@
+//! The commands, one file for each noun: its arguments, what it asks the coordinator, and how the
+//! view looks as text.
+
+mod address;
+mod balance;
+mod coin;
+mod init;
+mod journal;
+mod payments;
+mod policy;
+mod proposal;
+mod psbt_file;
+
+mod reference;
+mod signer;
+mod simulated;
+mod sync;
+mod vault;
+
+use crate::context::Context;
+use crate::output::Answer;
+use quorate_coordinator::Error;
+
+/// Every command, in the order in which a person meets them.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    Init(init::Args),
+    /// Software keys: make, restore, show, sign
+    #[command(subcommand)]
+    Signer(signer::Command),
+    /// Policies: who may spend, as templates for vaults
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Vaults: create, import, show, export
+    #[command(subcommand)]
+    Vault(vault::Command),
+    /// Addresses to be paid at
+    #[command(subcommand)]
+    Address(address::Command),
+    Sync(sync::Args),
+    Balance(balance::Args),
+    /// The coins a vault holds
+    #[command(subcommand)]
+    Coin(coin::Command),
+    /// Spends: propose, collect signatures, send
+    #[command(subcommand)]
+    Proposal(proposal::Command),
+    /// What was done in this data folder, signed and chained
+    #[command(subcommand)]
+    Journal(journal::Command),
+    /// A chain in a file, for trying things out
+    #[command(subcommand)]
+    Simulated(simulated::Command),
+    Completions(reference::CompletionsArgs),
+    Man(reference::ManArgs),
+    /// The command line reference in Markdown
+    #[command(hide = true)]
+    Reference,
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) fn run(self, context: &Context) -> Result<Answer, Error> {
+        match self {
+            Self::Init(args) => init::run(&args, context),
+            Self::Signer(command) => signer::run(command, context),
+            Self::Policy(command) => policy::run(command),
+            Self::Vault(command) => vault::run(command, context),
+            Self::Address(command) => address::run(command, context),
+            Self::Sync(args) => sync::run(&args, context),
+            Self::Balance(args) => balance::run(&args, context),
+            Self::Coin(command) => coin::run(command, context),
+            Self::Proposal(command) => proposal::run(command, context),
+            Self::Journal(command) => journal::run(command, context),
+            Self::Simulated(command) => simulated::run(command, context),
+            Self::Completions(args) => reference::completions(&args),
+            Self::Man(args) => reference::man(&args),
+            Self::Reference => reference::markdown(),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! How proposals look.
+
+use crate::amount::btc;
+use crate::commands::payments::payments;
+use crate::date;
+use crate::table::{grid as any_table, lines, short, short_outpoint, table};
+use quorate_coordinator::view::ProposalView;
+use quorate_core::text::escape;
+
+/// Who signed what: coins by cosigners.
+pub(super) fn grid(view: &ProposalView) -> String {
+    let mut text = head(view);
+    text.push_str(&payments(&view.recipients, &view.change));
+    text.push('\n');
+    text.push_str(&signatures(view));
+    if let Some(lacks) = lacks(view.needed, &view.missing) {
+        text.push_str(&format!("needs {lacks}\n"));
+    }
+    text.push_str(&notes(view));
+    text
+}
+
+/// What a person must see before signing.
+pub(super) fn review(view: &ProposalView) -> String {
+    let mut text = head(view);
+    text.push_str(&payments(&view.recipients, &view.change));
+    text.push('\n');
+    let coins = view
+        .inputs
+        .iter()
+        .map(|input| [input.outpoint.clone(), btc(input.value_sat)]);
+    text.push_str(&table(["spends", "amount"], coins));
+    text.push_str("\ncan be signed as:\n");
+    for path in &view.paths {
+        text.push_str(&format!("  {}\n", escape(path)));
+    }
+    text.push_str(&format!(
+        "words to compare with the other cosigners by voice:\n  {}\n",
+        view.words.join(" ")
+    ));
+    text.push_str(&notes(view));
+    text
+}
+
+fn head(view: &ProposalView) -> String {
+    let status = match (view.seen.as_str(), view.height) {
+        ("block", Some(height)) => {
+            format!(
+                "{}, in block {height}, {} confirmations",
+                view.status, view.confirmations
+            )
+        }
+        ("mempool", _) => format!("{}, in the mempool", view.status),
+        _ => view.status.clone(),
+    };
+    let mut pairs = vec![
+        ("proposal", view.id.clone()),
+        ("vault", escape(&view.vault)),
+        ("status", status),
+    ];
+    pairs.extend(view.memo.as_deref().map(|memo| ("memo", escape(memo))));
+    pairs.push(("opened", format!("{} UTC", date::minute(view.opened_at))));
+    pairs.push(("transaction", view.txid.clone()));
+    pairs.push((
+        "fee",
+        format!("{} ({:.2} sat/vB)", btc(view.fee_sat), view.feerate_sat_vb),
+    ));
+    pairs.extend(
+        view.note
+            .as_deref()
+            .map(|note| ("closed for", escape(note))),
+    );
+    lines(&pairs)
+}
+
+fn signatures(view: &ProposalView) -> String {
+    let names: Vec<&String> = view
+        .inputs
+        .first()
+        .map(|input| input.signatures.keys().collect())
+        .unwrap_or_default();
+    let mut head = vec!["coin".to_owned(), "amount".to_owned()];
+    head.extend(names.iter().map(|name| escape(name)));
+    let rows = view.inputs.iter().map(|input| {
+        let mut row = vec![short_outpoint(&input.outpoint), btc(input.value_sat)];
+        row.extend(names.iter().map(|name| {
+            let is_signed = input
+                .signatures
+                .get(*name)
+                .is_some_and(|word| word == "signed");
+            if is_signed { "signed" } else { "-" }.to_owned()
+        }));
+        row
+    });
+    any_table(head, rows.collect())
+}
+
+/// `1 more of bob, carol`, while signatures are missing.
+pub(super) fn lacks(needed: usize, missing: &[String]) -> Option<String> {
+    (needed > 0 && !missing.is_empty())
+        .then(|| format!("{needed} more of {}", escape(&missing.join(", "))))
+}
+
+fn notes(view: &ProposalView) -> String {
+    let mut text = String::new();
+    if let Some(height) = view.not_before {
+        text.push_str(&format!(
+            "note: a timelock runs, no block before {height} can hold it\n"
+        ));
+    }
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
+    }
+    if let Some(next) = &view.next {
+        text.push_str(&format!("next: {}\n", escape(next)));
+    }
+    text
+}
+
+/// The proposal in half a line.
+pub(super) fn name(id: &str) -> String {
+    format!("proposal {}", short(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_coordinator::view::{InputView, PaymentView};
+
+    fn view() -> ProposalView {
+        let input = |n: u8, signed: &[&str]| InputView {
+            outpoint: format!("{}:{n}", "ab".repeat(32)),
+            value_sat: 100_000_000,
+            signatures: ["alice", "bob", "carol"]
+                .map(|name| {
+                    (
+                        name.to_owned(),
+                        if signed.contains(&name) {
+                            "signed"
+                        } else {
+                            "missing"
+                        }
+                        .to_owned(),
+                    )
+                })
+                .into(),
+            satisfied: false,
+        };
+        let payment = |address: &str, amount_sat, index| PaymentView {
+            address: Some(address.to_owned()),
+            amount_sat,
+            index,
+            script: "00".to_owned(),
+        };
+        ProposalView {
+            id: "cd".repeat(32),
+            vault: "family".to_owned(),
+            txid: "ef".repeat(32),
+            status: "collecting".to_owned(),
+            memo: Some("pay \u{202e}evil\x1b[2J".to_owned()),
+            fee_sat: 282,
+            feerate_sat_vb: 2.01,
+            recipients: vec![payment("bcrt1qrecipient", 50_000_000, None)],
+            change: vec![payment("bcrt1qchange", 149_999_718, Some(4))],
+            inputs: vec![input(0, &["alice"]), input(1, &[])],
+            missing: vec!["bob".to_owned(), "carol".to_owned()],
+            needed: 1,
+            seen: "nowhere".to_owned(),
+            height: None,
+            confirmations: 0,
+            paths: vec!["2 of alice, bob and carol, at any time".to_owned()],
+            not_before: Some(700),
+            words: ["one", "two", "three"].map(str::to_owned).to_vec(),
+            findings: vec!["look twice".to_owned()],
+            opened_at: 0,
+            note: None,
+            next: Some("quorate proposal export cdcdcdcdcdcd --for bob -o bob.psbt".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_grid_has_coins_by_cosigners_and_says_what_is_missing() {
+        let text = grid(&view());
+        let row = |start: &str| {
+            let line = text
+                .lines()
+                .find(|line| line.starts_with(start))
+                .unwrap_or_default();
+            line.split_whitespace().collect::<Vec<_>>()
+        };
+        assert_eq!(row("coin"), ["coin", "amount", "alice", "bob", "carol"]);
+        assert_eq!(
+            row("abababababab:0"),
+            ["abababababab:0", "1.00000000", "BTC", "signed", "-", "-"]
+        );
+        assert_eq!(row("abababababab:1")[3..], ["-", "-", "-"]);
+        assert!(text.contains("\nneeds 1 more of bob, carol\n"), "{text}");
+        assert!(
+            text.contains("\nnext: quorate proposal export cdcdcdcdcdcd --for bob -o bob.psbt\n")
+        );
+        assert!(text.contains("no block before 700"));
+    }
+
+    #[test]
+    fn t33_the_review_shows_everything_that_is_signed() {
+        let text = review(&view());
+        for part in [
+            "bcrt1qrecipient",
+            "0.50000000 BTC",
+            "bcrt1qchange",
+            "1.49999718 BTC",
+            "ours, index 4",
+            "0.00000282 BTC (2.01 sat/vB)",
+            &format!("{}:1", "ab".repeat(32)),
+            &"ef".repeat(32),
+            "one two three",
+            "note: look twice",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn t35_foreign_text_does_not_reach_the_terminal() {
+        for text in [grid(&view()), review(&view())] {
+            assert!(text.contains("pay \\u{202e}evil\\u{1b}[2J"), "{text}");
+            assert!(!text.contains(['\x1b', '\u{202e}']));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! PSBTs on their way out, the same for exports and for what the software signer signed.
+
+use crate::{files, terminal};
+use bitcoin::Psbt;
+use quorate_coordinator::Error;
+use quorate_core::psbt::to_base64;
+use std::path::PathBuf;
+
+/// Where a PSBT goes and in which form. Base64 unless told otherwise: every coordinator and most
+/// signers read it, it survives mail and chat, and a person sees what it is.
+#[derive(clap::Args)]
+pub(crate) struct PsbtFile {
+    /// The file to write; standard output otherwise
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the binary form, for signers that read no base64
+    #[arg(long)]
+    binary: bool,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// What became of it.
+pub(crate) struct Delivered {
+    /// The file written.
+    pub(crate) file: Option<String>,
+    /// The PSBT itself, if it wasn't written into a file.
+    pub(crate) psbt: Option<String>,
+    /// What belongs on standard output.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl PsbtFile {
+    /// What can be known to fail before any work is done.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.output {
+            Some(path) if !self.force && path.is_file() => Err(files::exists(path)),
+            None if self.binary && terminal::shows_stdout() => Err(Error::input(
+                "binary_to_terminal",
+                "the binary form would only confuse the terminal",
+            )
+            .hint("name a file with -o, or leave --binary away")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn deliver(&self, psbt: &Psbt) -> Result<Delivered, Error> {
+        let text = to_base64(psbt);
+        let bytes = if self.binary {
+            psbt.serialize()
+        } else {
+            format!("{text}\n").into_bytes()
+        };
+        Ok(match &self.output {
+            Some(path) => {
+                files::write(path, &bytes, self.force)?;
+                Delivered {
+                    file: Some(path.display().to_string()),
+                    psbt: None,
+                    bytes: Vec::new(),
+                }
+            }
+            None => Delivered {
+                file: None,
+                psbt: Some(text),
+                bytes,
+            },
+        })
+    }
+}

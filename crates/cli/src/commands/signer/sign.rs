@@ -1,0 +1,228 @@
+//! `quorate signer sign`: what a cosigner looks at, and the signatures. A PSBT is signed only after
+//! the core's check proved it a spend of a vault that was imported here.
+
+use super::summary::{SignView, summary, view};
+use crate::commands::psbt_file::PsbtFile;
+use crate::context::Context;
+use crate::output::Answer;
+use crate::{failure, files, passphrase, terminal};
+use bitcoin::Psbt;
+use quorate_coordinator::{Coordinator, DATABASE, Error};
+use quorate_core::keychain::Keychain;
+use quorate_core::proposal::{PinError, Proposal, SignatureSet};
+use quorate_core::psbt::{self, ForeignPsbt};
+use quorate_core::spend::{self, FeeLimits};
+use quorate_core::text::escape;
+use quorate_core::vault::Vault;
+use quorate_signer::{KeyInfo, Keystore};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct SignArgs {
+    /// The key's name
+    name: String,
+    /// The PSBT to sign, base64 or binary; `-` is standard input
+    #[arg(value_name = "FILE")]
+    psbt: PathBuf,
+    /// The vault it spends from; found by itself otherwise
+    #[arg(long)]
+    vault: Option<String>,
+    /// Sign without asking
+    #[arg(long)]
+    yes: bool,
+    /// A high fee is meant
+    #[arg(long)]
+    allow_high_fee: bool,
+    #[command(flatten)]
+    file: PsbtFile,
+    #[command(flatten)]
+    passphrase: passphrase::Source,
+}
+
+pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Result<Answer, Error> {
+    args.file.check()?;
+    let key = store
+        .info(&args.name)
+        .map_err(|error| failure::keystore(&error))?;
+    let fees = FeeLimits {
+        allow_high: args.allow_high_fee,
+        ..FeeLimits::default()
+    };
+    let name = files::name(&args.psbt);
+    let bytes = files::read(&args.psbt, files::PSBT_LIMIT)?;
+    let request = Request::find(args, &key, &bytes, context).map_err(|error| error.about(&name))?;
+    // What is refused whatever the key is should be known before a passphrase is typed.
+    quorate_signer::examine(&request.vault, &request.proposal, &request.psbt, &fees)
+        .map_err(|error| failure::sign(&error).about(&name))?;
+    let review = spend::review(&request.vault, &request.proposal, used(&request.proposal));
+    let mut view = view(&request.name, &key, &request.proposal, &review);
+    ask(args, context, &view)?;
+    let passphrase = args.passphrase.of(&args.name)?;
+    let signed = store
+        .unlock(&args.name, &passphrase)
+        .map_err(|error| failure::keystore(&error))?
+        .sign(&request.vault, &request.proposal, &request.psbt, &fees)
+        .map_err(|error| failure::sign(&error))?;
+    let delivered = args.file.deliver(&signed.psbt)?;
+    view.inputs_signed = signed.inputs_signed;
+    view.inputs_signed_before = signed.inputs_untouched;
+    view.file = delivered.file;
+    view.psbt = delivered.psbt;
+    let Some(path) = &view.file else {
+        return Answer::bytes(&view, delivered.bytes);
+    };
+    let text = format!(
+        "{}\nwrote {}\nnext: quorate proposal import {}\n",
+        done(&view),
+        escape(path),
+        terminal::typed(path)
+    );
+    Answer::new(&view, text)
+}
+
+fn done(view: &SignView) -> String {
+    match (view.inputs_signed, view.inputs_signed_before) {
+        (0, _) => "nothing to add: this key has signed every input before".to_owned(),
+        (new, 0) => format!("signed {new} of {} inputs", view.inputs),
+        (new, before) => format!(
+            "signed {new} of {} inputs, {before} were signed before",
+            view.inputs
+        ),
+    }
+}
+
+/// A PSBT, proven to be a spend of one of this data folder's vaults.
+struct Request {
+    /// The vault's name.
+    name: String,
+    vault: Vault,
+    proposal: Proposal,
+    /// As it was given, with those of its signatures that verify.
+    psbt: Psbt,
+}
+
+impl Request {
+    fn find(
+        args: &SignArgs,
+        key: &KeyInfo,
+        bytes: &[u8],
+        context: &Context,
+    ) -> Result<Self, Error> {
+        let foreign = psbt::read(bytes)?;
+        let mut fault: Option<PinError> = None;
+        for (name, vault) in vaults(args, context)? {
+            match Proposal::check(&vault, foreign.psbt.clone()) {
+                Ok(proposal) => {
+                    check_cosigner(key, &name, &vault)?;
+                    let psbt = with_valid_signatures(&proposal, &foreign)?;
+                    return Ok(Self {
+                        name,
+                        vault,
+                        proposal,
+                        psbt,
+                    });
+                }
+                // What is wrong with a spend of a vault says more than that it is of no other.
+                Err(error) => {
+                    let is_ours = !matches!(error, PinError::NotOurCoin { .. });
+                    if fault.is_none() || is_ours {
+                        fault = Some(error);
+                    }
+                }
+            }
+        }
+        Err(match fault {
+            Some(error) if args.vault.is_some() => failure::pin(&error),
+            Some(PinError::NotOurCoin { .. }) | None => Error::refused(
+                "foreign_input",
+                "it spends from no vault of this data folder",
+            )
+            .hint(format!("if the vault is yours, {IMPORT}")),
+            Some(error) => failure::pin(&error),
+        })
+    }
+}
+
+const IMPORT: &str = "import it first with `quorate vault import NAME FILE`, and compare its id with \
+                      the other cosigners";
+
+/// The vaults that it may spend from.
+fn vaults(args: &SignArgs, context: &Context) -> Result<Vec<(String, Vault)>, Error> {
+    let home = context.home()?;
+    let vaults = if home.join(DATABASE).exists() {
+        let mut coordinator = Coordinator::open(&home)?;
+        match &args.vault {
+            Some(name) => vec![(name.clone(), coordinator.vault_facts(name)?)],
+            None => coordinator.all_vault_facts()?,
+        }
+    } else {
+        Vec::new()
+    };
+    if vaults.is_empty() {
+        let error = Error::refused(
+            "no_vault",
+            "this data folder has no vault, so it isn't known what would be signed",
+        );
+        return Err(error.hint(format!(
+            "run `quorate init`; if the vault is yours, {IMPORT}"
+        )));
+    }
+    Ok(vaults)
+}
+
+fn check_cosigner(key: &KeyInfo, name: &str, vault: &Vault) -> Result<(), Error> {
+    let identity = key.key.identity();
+    if vault
+        .cosigners()
+        .iter()
+        .any(|one| one.key.identity() == identity)
+    {
+        return Ok(());
+    }
+    let error = Error::refused(
+        "not_a_cosigner",
+        format!(
+            "the key `{}` is no cosigner of vault `{name}`, from which this spends",
+            key.name
+        ),
+    );
+    Err(error.hint(format!("`quorate vault show {name}` lists its cosigners")))
+}
+
+/// The PSBT as it was given, with those of its signatures that verify.
+fn with_valid_signatures(proposal: &Proposal, foreign: &ForeignPsbt) -> Result<Psbt, Error> {
+    let mut whole = foreign.psbt.clone();
+    let admission = psbt::admit(proposal, foreign, &SignatureSet::default())?;
+    for one in &admission.new {
+        if let Some(input) = whole.inputs.get_mut(one.slot.input as usize) {
+            input
+                .partial_sigs
+                .insert(one.slot.public_key, one.signature);
+        }
+    }
+    Ok(whole)
+}
+
+/// The highest change index known to be in use: that of the coins spent.
+fn used(proposal: &Proposal) -> Option<u32> {
+    let coins = proposal.inputs().iter().map(|input| &input.derived);
+    coins
+        .filter(|coin| coin.keychain == Keychain::Change)
+        .map(|coin| coin.index)
+        .max()
+}
+
+/// Shows what is to be signed, and asks where somebody can be asked. Without a terminal the one who
+/// started the program has decided; with `--yes` too.
+fn ask(args: &SignArgs, context: &Context, view: &SignView) -> Result<(), Error> {
+    let asks = !args.yes && terminal::is_attended();
+    // A question without what it is about would be no question, so --json doesn't silence it.
+    if asks || context.output.is_chatty() {
+        context.output.ask(&summary(view));
+    }
+    let question = format!("Sign this with the key `{}`?", view.key);
+    if !asks || terminal::confirm(context.output, &question)? {
+        return Ok(());
+    }
+    Err(Error::refused("not_confirmed", "nothing was signed"))
+}

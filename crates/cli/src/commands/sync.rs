@@ -1,0 +1,68 @@
+//! `quorate sync`: looks at the chain.
+
+use crate::amount::btc;
+use crate::context::Context;
+use crate::output::Answer;
+use crate::progress::Progress;
+use quorate_coordinator::Error;
+use quorate_core::text::escape;
+
+/// Look at the chain: new payments, confirmations, reorgs
+///
+/// All vaults of the data folder are looked after at once. What was sent and got lost is handed to
+/// the network again.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  quorate sync
+  quorate sync family --node cookie:/home/me/.bitcoin/.cookie@127.0.0.1:8332")]
+pub(crate) struct Args {
+    /// Also show the balance of this vault
+    vault: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
+    let mut coordinator = context.coordinator()?;
+    // A name that doesn't exist should be known before a long sync, not after it.
+    if let Some(vault) = &args.vault {
+        coordinator.vault_facts(vault)?;
+    }
+    let source = context.source()?;
+    let mut progress = Progress::new(context.output);
+    let synced = coordinator.sync(source.as_ref(), Context::moment()?, &mut |step| {
+        progress.step(step)
+    });
+    progress.end();
+    let view = synced?;
+    let mut text = format!("at block {} ({})\n", view.height, view.hash);
+    let mut news = vec![
+        count(view.blocks, "block"),
+        count(view.transactions, "new transaction"),
+    ];
+    if view.reorganized > 0 {
+        news.push(format!(
+            "{} taken back by the chain",
+            count(u64::from(view.reorganized), "block")
+        ));
+    }
+    text.push_str(&format!("{}\n", news.join(", ")));
+    for txid in &view.rebroadcast {
+        text.push_str(&format!("handed to the network again: {txid}\n"));
+    }
+    for problem in &view.problems {
+        text.push_str(&format!("note: {}\n", escape(problem)));
+    }
+    if let Some(vault) = &args.vault {
+        let balance = coordinator.balance(vault)?;
+        text.push_str(&format!(
+            "{}: {} confirmed, {} pending\n",
+            escape(vault),
+            btc(balance.confirmed_sat),
+            btc(balance.pending_sat)
+        ));
+    }
+    Answer::new(&view, text)
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,66 @@
+//! What a command has at hand: the data folder, the chain source, the clock and randomness.
+//! Everything is opened when it is asked for, so that commands that need nothing open nothing.
+
+use crate::args::Global;
+use crate::config;
+use crate::output::Output;
+use quorate_chain::ChainSource;
+use quorate_coordinator::{Coordinator, Error, Moment};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a command has at hand.
+pub(crate) struct Context {
+    global: Global,
+    pub(crate) output: Output,
+}
+
+impl Context {
+    pub(crate) const fn new(global: Global, output: Output) -> Self {
+        Self { global, output }
+    }
+
+    /// The data folder.
+    pub(crate) fn home(&self) -> Result<PathBuf, Error> {
+        config::home(self.global.home.clone())
+    }
+
+    /// The data folder's vaults.
+    pub(crate) fn coordinator(&self) -> Result<Coordinator, Error> {
+        Coordinator::open(&self.home()?)
+    }
+
+    /// The chain source's address.
+    pub(crate) fn node(&self) -> Result<String, Error> {
+        config::node(self.global.node.clone())
+    }
+
+    /// The chain source; nothing is asked of it yet.
+    pub(crate) fn source(&self) -> Result<Box<dyn ChainSource>, Error> {
+        Ok(quorate_chain::open(&self.node()?, &self.home()?)?)
+    }
+
+    /// Now, with fresh random bytes.
+    pub(crate) fn moment() -> Result<Moment, Error> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_err(|_| Error::refused("clock", "the clock stands before 1970: set it first"))?
+            .as_secs();
+        Ok(Moment {
+            now,
+            entropy: entropy()?,
+        })
+    }
+}
+
+/// 32 random bytes of the system.
+pub(crate) fn entropy() -> Result<[u8; 32], Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Error::refused(
+            "entropy",
+            format!("the system gives no random bytes: {error}"),
+        )
+    })?;
+    Ok(bytes)
+}

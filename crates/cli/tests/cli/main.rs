@@ -1,0 +1,11 @@
+//! The command line as people and programs meet it: the real binary, each person with a data folder
+//! of their own, and a simulated chain in a file.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod errors;
+mod exchange;
+mod manners;
+mod people;
+mod processes;
+mod signer;
+mod story;
