@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Check a policy file of your own, and explain it
     ///
     /// Policy files are written in TOML. Take one of those that come with quorate as a pattern: each
-    /// [[path]] is a way to spend, the first without a lock, later ones after some blocks.
+    /// `[[path]]` is a way to spend, the first without a lock, later ones after some blocks.
     #[command(after_help = "Examples:
   quorate policy check ours.toml
   quorate vault create family --policy ours.toml --key alice=... --key bob=...")]
