@@ -11,7 +11,7 @@ use common::{Spend, key, key_on, prevouts, stranger, vault, vault_of};
 use miniscript::psbt::PsbtExt;
 use quorate_core::consensus::verify_transaction;
 use quorate_core::keychain::Keychain;
-use quorate_core::policy::Timelock;
+use quorate_core::policy::{Template, Timelock};
 use quorate_core::proposal::{PinError, Proposal};
 use quorate_core::spend::{FeeLimits, Review, review};
 use quorate_core::vault::Vault;
@@ -273,7 +273,8 @@ fn the_same_keys_in_another_vault_sign_for_that_vault_only() {
 fn every_vault_policy_is_signed_whatever_its_branches_are_numbered() {
     // A key that is in several paths has a pair of branches in each.
     for policy in ["2-of-3-recovery", "decaying-3-of-3", "inheritance"] {
-        let vault = vault(policy);
+        let roles = Template::builtin(policy).unwrap().roles.len();
+        let vault = vault_of(policy, &["alice", "bob", "carol", "dave", "erin"][..roles]);
         let coins = (0..3).flat_map(|i| [(Keychain::Change, i), (Keychain::Receive, i)]);
         let spend = Spend {
             coins: coins.map(|(k, i)| (k, i, Amount::ONE_BTC)).collect(),

@@ -158,3 +158,70 @@ impl<'a> Places<'a> {
 fn agrees(field: &Option<ScriptBuf>, ours: &Option<ScriptBuf>) -> bool {
     field.is_none() || field == ours
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::key::CosignerKey;
+    use crate::policy::Template;
+    use bitcoin::Network;
+    use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
+    use bitcoin::secp256k1::Secp256k1;
+
+    fn vault(branches: &str) -> Vault {
+        let secp = Secp256k1::new();
+        let path: DerivationPath = "48h/1h/0h/2h".parse().unwrap();
+        let key = |seed: u8| {
+            let master = Xpriv::new_master(Network::Regtest, &[seed; 32]).unwrap();
+            let xpub = Xpub::from_priv(&secp, &master.derive_priv(&secp, &path).unwrap());
+            let text = format!("[{}/48h/1h/0h/2h]{xpub}", master.fingerprint(&secp));
+            let key = CosignerKey::parse(&text, Network::Regtest).unwrap();
+            (format!("cosigner-{seed}"), key)
+        };
+        let template = Template::builtin("2-of-3").unwrap();
+        let vault = Vault::create(Network::Regtest, &template, (1..=3).map(key).collect()).unwrap();
+        let text = vault.descriptor().split('#').next().unwrap();
+        Vault::from_descriptor(Network::Regtest, &text.replace("<0;1>", branches), None).unwrap()
+    }
+
+    fn derivations(derived: &Derived) -> Derivations {
+        let keys = derived.keys.iter();
+        keys.map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
+            .collect()
+    }
+
+    /// Each script costs one derivation: at most the first of each chain is looked for twice.
+    #[test]
+    fn scripts_are_found_with_one_derivation_each_at_any_numbering() {
+        for branches in ["<0;1>", "<1;0>", "<2;3>", "<7;4>", "<2;4>", "<5;3>"] {
+            let vault = vault(branches);
+            let mut places = Places::new(&vault);
+            for index in 0..20 {
+                for keychain in Keychain::ALL {
+                    // Different indexes, or the other chain's place would be known already.
+                    let place = index * 2 + u32::from(keychain == Keychain::Change);
+                    let derived = vault.derive(keychain, place).unwrap();
+                    let hints = places.hints(&derivations(&derived));
+                    let found = places.find(&derived.script_pubkey, &hints);
+                    assert_eq!(found, Some(&derived), "{branches}");
+                }
+            }
+            let tried = places.derived.len();
+            assert!((40..=42).contains(&tried), "{branches}: {tried}");
+        }
+    }
+
+    #[test]
+    fn a_path_without_its_origin_is_a_hint_too() {
+        let vault = vault("<7;4>");
+        let derived = vault.derive(Keychain::Change, 6).unwrap();
+        let mut short = derivations(&derived);
+        for (_, path) in short.values_mut() {
+            *path = "4/6".parse().unwrap();
+        }
+        let mut places = Places::new(&vault);
+        let hints = places.hints(&short);
+        assert_eq!(places.find(&derived.script_pubkey, &hints), Some(&derived));
+    }
+}
