@@ -22,7 +22,7 @@ pub(crate) const SCRIPTS: u32 = 620;
 
 pub(crate) type Scripts = BTreeMap<ScriptBuf, (Keychain, u32)>;
 
-pub(crate) fn key(seed: u8) -> CosignerKey {
+fn key(seed: u8) -> CosignerKey {
     let secp = Secp256k1::new();
     let master = Xpriv::new_master(Network::Regtest, &[seed; 32]).unwrap();
     let path: DerivationPath = "48h/1h/0h/2h".parse().unwrap();
@@ -60,7 +60,11 @@ pub(crate) fn with_scripts(vault: Vault, count: u32) -> (Vault, Scripts) {
     (vault, scripts)
 }
 
-pub(crate) fn script_of((_, scripts): &(Vault, Scripts), keychain: Keychain, index: u32) -> ScriptBuf {
+pub(crate) fn script_of(
+    (_, scripts): &(Vault, Scripts),
+    keychain: Keychain,
+    index: u32,
+) -> ScriptBuf {
     let mut all = scripts.iter();
     let found = all.find(|(_, place)| **place == (keychain, index));
     found.unwrap().0.clone()
@@ -194,7 +198,10 @@ impl Home {
                         assert_eq!(coin.as_ref(), expected.coins.get(&outpoint), "{outpoint}");
                     }
                 }
-                assert_eq!(tx.ledger_balance(row)?, expected.balance(world.tip().height));
+                assert_eq!(
+                    tx.ledger_balance(row)?,
+                    expected.balance(world.tip().height)
+                );
                 for order in [CoinOrder::LargestFirst, CoinOrder::OldestFirst] {
                     for confirmed_only in [false, true] {
                         let filter = CoinFilter {

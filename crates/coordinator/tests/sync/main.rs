@@ -3,5 +3,6 @@
 
 mod home;
 mod random;
+mod refusals;
 mod scenarios;
 mod world;

@@ -6,8 +6,10 @@ use crate::world::{World, nobody};
 use bitcoin::{OutPoint, ScriptBuf, Transaction, Txid};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use quorate_coordinator::sync::sync_at;
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::Birth;
+use quorate_storage::Store;
 use std::collections::BTreeSet;
 
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ enum Happening {
     Break { after: u32 },
     /// A sync during which something else happens.
     Race { call: &'static str },
+    /// A sync during which another program syncs.
+    Twice { call: &'static str },
     /// The program is started again.
     Restart,
     /// A sync, and the comparison.
@@ -77,7 +81,8 @@ fn happening() -> impl Strategy<Value = Happening> {
             .prop_map(|(depth, grow, chance, ours)| Reorg { depth, grow, chance, ours }),
         1 => Just(Import),
         1 => (0..14u32).prop_map(|after| Break { after }),
-        2 => call.prop_map(|call| Race { call }),
+        2 => call.clone().prop_map(|call| Race { call }),
+        1 => call.prop_map(|call| Twice { call }),
         1 => Just(Restart),
         4 => Just(Sync),
     ]
@@ -187,7 +192,10 @@ impl Run {
                     let mut spends = other.input.iter();
                     spends.any(|input| inputs.contains(&input.previous_output))
                 });
-                if inputs.iter().all(|input| !displaced.contains_key(&input.txid)) {
+                if inputs
+                    .iter()
+                    .all(|input| !displaced.contains_key(&input.txid))
+                {
                     self.world.announce(tx);
                 }
             }
@@ -257,8 +265,18 @@ impl Run {
                 self.home.sync(world).unwrap();
                 world.forget_hooks();
             }
+            Happening::Twice { call } => {
+                let path = self.home.path.clone();
+                world.before(call, move |world| {
+                    world.mine();
+                    let mut other = Store::open(&path).unwrap();
+                    sync_at(&mut other, world, &mut |_| {}, 0).unwrap();
+                });
+                self.home.sync(world).unwrap();
+                world.forget_hooks();
+            }
             Happening::Restart => {
-                self.home.store = quorate_storage::Store::open(&self.home.path).unwrap();
+                self.home.store = Store::open(&self.home.path).unwrap();
             }
             Happening::Sync => {
                 self.home.sync_and_check(world);
@@ -280,7 +298,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn the_ledger_says_what_the_chain_says(

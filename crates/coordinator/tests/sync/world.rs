@@ -18,6 +18,7 @@ type Hook = Box<dyn FnOnce(&World)>;
 
 pub(crate) struct World {
     pub(crate) chain: RefCell<Vec<Block>>,
+    hashes: RefCell<Vec<BlockHash>>,
     pub(crate) mempool: RefCell<BTreeMap<Txid, Transaction>>,
     /// Every transaction there ever was.
     pub(crate) made: RefCell<BTreeMap<Txid, Transaction>>,
@@ -41,8 +42,10 @@ impl std::fmt::Debug for World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        let genesis = bitcoin::constants::genesis_block(Network::Regtest);
         Self {
-            chain: RefCell::new(vec![bitcoin::constants::genesis_block(Network::Regtest)]),
+            hashes: RefCell::new(vec![genesis.block_hash()]),
+            chain: RefCell::new(vec![genesis]),
             mempool: RefCell::default(),
             made: RefCell::default(),
             unique: Cell::new(1),
@@ -65,10 +68,10 @@ impl World {
     }
 
     pub(crate) fn tip(&self) -> BlockId {
-        let chain = self.chain.borrow();
+        let hashes = self.hashes.borrow();
         BlockId {
-            height: (chain.len() - 1) as u32,
-            hash: chain[chain.len() - 1].block_hash(),
+            height: (hashes.len() - 1) as u32,
+            hash: hashes[hashes.len() - 1],
         }
     }
 
@@ -134,6 +137,9 @@ impl World {
 
     /// Removes from the mempool what can't be mined: children of nothing, double spends.
     fn purge(&self) {
+        if self.mempool.borrow().is_empty() {
+            return;
+        }
         let chain = self.chain.borrow();
         let mined: Vec<&Transaction> = chain.iter().flat_map(|b| &b.txdata).collect();
         let mined_ids: BTreeSet<Txid> = mined.iter().map(|tx| tx.compute_txid()).collect();
@@ -188,6 +194,7 @@ impl World {
             txdata,
         };
         block.header.merkle_root = block.compute_merkle_root().unwrap();
+        self.hashes.borrow_mut().push(block.block_hash());
         self.chain.borrow_mut().push(block);
         self.purge();
     }
@@ -227,10 +234,12 @@ impl World {
     /// Takes back the last blocks; their transactions wait again where they can.
     pub(crate) fn disconnect(&self, depth: u32) {
         for _ in 0..depth.min(self.tip().height) {
+            self.hashes.borrow_mut().pop();
             let block = self.chain.borrow_mut().pop().unwrap();
             for tx in block.txdata.into_iter().skip(1) {
                 let mut mempool = self.mempool.borrow_mut();
-                let spent: BTreeSet<OutPoint> = tx.input.iter().map(|i| i.previous_output).collect();
+                let spent: BTreeSet<OutPoint> =
+                    tx.input.iter().map(|i| i.previous_output).collect();
                 let free = !mempool
                     .values()
                     .flat_map(|other| &other.input)
@@ -288,8 +297,7 @@ impl ChainSource for World {
 
     fn block_hash(&self, height: u32) -> Result<Option<BlockHash>, ChainError> {
         self.answer("block_hash")?;
-        let chain = self.chain.borrow();
-        Ok(chain.get(height as usize).map(Block::block_hash))
+        Ok(self.hashes.borrow().get(height as usize).copied())
     }
 
     fn block_time(&self, height: u32) -> Result<Option<u32>, ChainError> {
@@ -300,25 +308,28 @@ impl ChainSource for World {
 
     fn blocks(&self, hashes: &[BlockHash]) -> Result<Vec<Block>, ChainError> {
         self.answer("blocks")?;
-        self.blocks_served.set(self.blocks_served.get() + hashes.len());
+        self.blocks_served
+            .set(self.blocks_served.get() + hashes.len());
         let chain = self.chain.borrow();
+        let known = self.hashes.borrow();
         hashes
             .iter()
             .map(|hash| {
-                let block = chain.iter().find(|block| block.block_hash() == *hash);
-                block.cloned().ok_or_else(|| ChainError::BadAnswer {
-                    source_name: "the world".to_owned(),
-                    reason: "no such block".to_owned(),
-                })
+                let at = known.iter().position(|known| known == hash);
+                at.map(|at| chain[at].clone())
+                    .ok_or_else(|| ChainError::BadAnswer {
+                        source_name: "the world".to_owned(),
+                        reason: "no such block".to_owned(),
+                    })
             })
             .collect()
     }
 
     fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError> {
         self.answer("block_hashes")?;
-        let chain = self.chain.borrow();
-        let blocks = chain.iter().skip(from as usize).take(count as usize);
-        Ok(blocks.map(Block::block_hash).collect())
+        let hashes = self.hashes.borrow();
+        let wanted = hashes.iter().skip(from as usize).take(count as usize);
+        Ok(wanted.copied().collect())
     }
 
     fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError> {
@@ -329,7 +340,10 @@ impl ChainSource for World {
     fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError> {
         self.answer("mempool_transactions")?;
         let mempool = self.mempool.borrow();
-        let found: Vec<_> = txids.iter().filter_map(|t| mempool.get(t).cloned()).collect();
+        let found: Vec<_> = txids
+            .iter()
+            .filter_map(|t| mempool.get(t).cloned())
+            .collect();
         self.transactions_served
             .set(self.transactions_served.get() + found.len());
         Ok(found)
