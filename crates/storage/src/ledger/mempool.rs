@@ -11,10 +11,9 @@ use bitcoin::{OutPoint, Script, Transaction, Txid};
 use quorate_core::ledger::{any_tag_in, outpoint_tag, parents_first, script_tag, tags_of};
 use std::collections::BTreeSet;
 
-pub(super) const UNCONFIRMED: &str = "SELECT txid FROM transactions WHERE height IS NULL";
-pub(super) const NEW_COINS: &str =
-    "SELECT txid, vout FROM coins WHERE id > ?1 AND spent_by IS NULL";
-pub(super) const NEW_SCRIPTS: &str = "SELECT script FROM scripts WHERE id > ?1";
+const UNCONFIRMED: &str = "SELECT txid FROM transactions WHERE height IS NULL";
+const NEW_COINS: &str = "SELECT txid, vout FROM coins WHERE id > ?1 AND spent_by IS NULL";
+const NEW_SCRIPTS: &str = "SELECT script FROM scripts WHERE id > ?1";
 
 /// What to do so that the ledger agrees with a list of the mempool.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
