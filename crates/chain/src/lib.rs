@@ -5,8 +5,18 @@
 //! and transaction ids are always computed from the bytes it sends.
 #![warn(missing_docs)]
 
+mod address;
+mod core_rpc;
+pub mod simulated;
+
+pub use core_rpc::CoreRpc;
+pub use simulated::Simulated;
+
+use address::Address;
 use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
 use quorate_core::chain::BlockId;
+use quorate_core::text::escape;
+use std::path::Path;
 
 /// What a source says of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +77,25 @@ pub enum ChainError {
     },
 }
 
+/// Opens the chain source that `address` names; nothing is contacted yet. `home` is the data
+/// folder, where `simulated` keeps its chain. The forms:
+///
+/// - `http://user:password@127.0.0.1:18443`: Bitcoin Core; signs other than letters and digits in
+///   the password are percent-encoded;
+/// - `cookie:PATH@127.0.0.1:18443`: Bitcoin Core, with the cookie file it writes at each start;
+/// - `simulated`, `simulated:PATH`: a simulated chain in a file.
+pub fn open(address: &str, home: &Path) -> Result<Box<dyn ChainSource>, ChainError> {
+    Ok(match Address::parse(address, home)? {
+        Address::Core(endpoint) => Box::new(CoreRpc::new(endpoint)),
+        Address::Simulated(path) => Box::new(Simulated::open(&path)?),
+    })
+}
+
 /// A place that knows the chain. Every call blocks. Implementations keep one connection.
-pub trait ChainSource: std::fmt::Debug {
+///
+/// The answers of two calls need not belong together: a block may arrive and a reorg may happen in
+/// between. Who walks the chain checks each block's link to the one before.
+pub trait ChainSource: std::fmt::Debug + Send {
     /// How to name it in messages; never with credentials.
     fn name(&self) -> &str;
     /// Network, tip, and whether it can serve what is asked.
@@ -89,4 +116,48 @@ pub trait ChainSource: std::fmt::Debug {
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
     /// Hands `tx` to the network.
     fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
+}
+
+/// Text that a source sent, made fit for a message: harmless characters, bounded length.
+fn foreign(text: &str) -> String {
+    const MAX: usize = 300;
+    let mut short: String = text.trim().chars().take(MAX).collect();
+    if text.trim().chars().count() > MAX {
+        short.push('…');
+    }
+    escape(&short)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn sources_are_opened_by_their_address() {
+        let home = tempfile::tempdir().unwrap();
+        let simulated = open("simulated", home.path()).unwrap();
+        assert_eq!(simulated.status().unwrap().network, Network::Regtest);
+        assert!(simulated.name().contains("simulated-chain.jsonl"));
+        let other = home.path().join("other");
+        let chain = Simulated::open(&other).unwrap();
+        chain.mine(5).unwrap();
+        let other = open(&format!("simulated:{}", other.display()), home.path()).unwrap();
+        assert_eq!(other.status().unwrap().tip.height, 5);
+        // Nothing is contacted before the first question.
+        let node = open("http://user:hunter2@127.0.0.1:1", home.path()).unwrap();
+        assert_eq!(node.name(), "Bitcoin Core at 127.0.0.1:1");
+        assert_eq!(
+            format!("{node:?}"),
+            "CoreRpc(\"Bitcoin Core at 127.0.0.1:1\")"
+        );
+        assert!(open("electrum://127.0.0.1:50001", home.path()).is_err());
+    }
+
+    #[test]
+    fn foreign_text_is_short_and_harmless() {
+        assert_eq!(foreign(" a\x1bb\n"), "a\\u{1b}b");
+        assert_eq!(foreign(&"x".repeat(5_000)).chars().count(), 301);
+    }
 }

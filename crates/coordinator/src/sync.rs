@@ -20,7 +20,6 @@ use quorate_core::ledger::VaultRow;
 use quorate_core::vault::VaultId;
 use quorate_storage::{Deriver, LedgerVault, Store};
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Rounds in a row that may change nothing before we give up: each of them means that the source
 /// contradicted itself.
@@ -65,24 +64,8 @@ pub struct LeftOut {
     pub available: u32,
 }
 
-/// Follows `source` for all vaults of the store.
-pub fn sync(
-    store: &mut Store,
-    source: &dyn ChainSource,
-    progress: &mut dyn FnMut(SyncProgress),
-) -> Result<SyncReport, SyncError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(0, |elapsed| elapsed.as_secs());
-    sync_at(
-        store,
-        source,
-        progress,
-        u32::try_from(now).unwrap_or(u32::MAX),
-    )
-}
-
-/// [`sync`] with the time as an argument: `now`, in seconds since 1970, is what a new mempool
-/// transaction is stamped with.
+/// Follows `source` for all vaults of the store. `now`, in seconds since 1970, is what a new
+/// mempool transaction is stamped with.
 pub fn sync_at(
     store: &mut Store,
     source: &dyn ChainSource,

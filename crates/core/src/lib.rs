@@ -4,9 +4,14 @@
 #![warn(missing_docs)]
 
 pub mod chain;
+pub mod consensus;
+pub mod journal;
 pub mod key;
 pub mod keychain;
 pub mod ledger;
 pub mod policy;
+pub mod proposal;
+pub mod psbt;
+pub mod spend;
 pub mod text;
 pub mod vault;

@@ -9,12 +9,16 @@
 #![warn(missing_docs)]
 
 mod error;
+mod journal;
 mod ledger;
 mod migrate;
 mod open;
 mod tx;
 
 pub use error::StorageError;
+pub use journal::{
+    DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
+};
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
 };

@@ -190,13 +190,17 @@ fn check_readable(path: &Path) -> Result<(), StorageError> {
     let kind = file
         .metadata()
         .map_err(|error| StorageError::file(path, &error, false))?;
-    if kind.is_file() {
-        Ok(())
-    } else {
-        Err(StorageError::NotADatabase {
+    if !kind.is_file() {
+        return Err(StorageError::NotADatabase {
             path: path.to_owned(),
-        })
+        });
     }
+    // A read-only file system keeps even the reader of a write-ahead log out.
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map(|_| ())
+        .map_err(|error| StorageError::file(path, &error, true))
 }
 
 #[cfg(test)]

@@ -2,16 +2,15 @@
 //! changed.
 
 use crate::home::{Home, first_vault, receive, second_vault};
-use crate::world::World;
-use bitcoin::hashes::Hash;
-use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
-use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus};
-use quorate_coordinator::sync::{SyncError, sync_at};
+use crate::world::{Lie, World};
+use bitcoin::Network;
+use quorate_chain::ChainError;
+use quorate_coordinator::sync::SyncError;
 use quorate_core::ledger::Birth;
 
-fn refused(home: &mut Home, source: &dyn ChainSource) -> (SyncError, String) {
+fn refused(home: &mut Home, world: &World) -> (SyncError, String) {
     let before = home.store.read(|tx| tx.ledger_revision()).unwrap();
-    let error = sync_at(&mut home.store, source, &mut |_| {}, 0).unwrap_err();
+    let error = home.sync(world).unwrap_err();
     let after = home.store.read(|tx| tx.ledger_revision()).unwrap();
     assert_eq!(before, after);
     let text = error.to_string();
@@ -74,8 +73,9 @@ fn t29_a_source_that_lies() {
     ] {
         world.pay(receive(1), 6);
         let before = home.balance(&first_vault().0);
-        let liar = Liar { world: &world, lie };
-        let error = sync_at(&mut home.store, &liar, &mut |_| {}, 0).unwrap_err();
+        world.lie.set(Some(lie));
+        let error = home.sync(&world).unwrap_err();
+        world.lie.set(None);
         let expected = match lie {
             Lie::Tip => matches!(error, SyncError::Moving { .. }),
             _ => matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
@@ -90,81 +90,5 @@ fn t29_a_source_that_lies() {
         }
         home.sync_and_check(&world);
         world.mine();
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lie {
-    Tip,
-    OtherBlocks,
-    FewerBlocks,
-    MoreMoney,
-    OtherTransactions,
-}
-
-#[derive(Debug)]
-struct Liar<'a> {
-    world: &'a World,
-    lie: Lie,
-}
-
-impl ChainSource for Liar<'_> {
-    fn name(&self) -> &str {
-        "a liar"
-    }
-
-    fn status(&self) -> Result<ChainStatus, ChainError> {
-        let mut status = self.world.status()?;
-        if self.lie == Lie::Tip {
-            status.tip.hash = BlockHash::all_zeros();
-        }
-        Ok(status)
-    }
-
-    fn block_hash(&self, height: u32) -> Result<Option<BlockHash>, ChainError> {
-        self.world.block_hash(height)
-    }
-
-    fn block_time(&self, height: u32) -> Result<Option<u32>, ChainError> {
-        self.world.block_time(height)
-    }
-
-    fn blocks(&self, hashes: &[BlockHash]) -> Result<Vec<Block>, ChainError> {
-        let mut blocks = self.world.blocks(hashes)?;
-        let last = blocks.last_mut().unwrap();
-        match self.lie {
-            Lie::OtherBlocks => last.header.nonce += 1,
-            Lie::FewerBlocks => drop(blocks.pop()),
-            Lie::MoreMoney => {
-                let output = &mut last.txdata[0].output[0];
-                output.value = bitcoin::Amount::MAX;
-            }
-            Lie::Tip | Lie::OtherTransactions => {}
-        }
-        Ok(blocks)
-    }
-
-    fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError> {
-        self.world.block_hashes(from, count)
-    }
-
-    fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError> {
-        self.world.mempool_txids()
-    }
-
-    fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError> {
-        let mut transactions = self.world.mempool_transactions(txids)?;
-        if self.lie == Lie::OtherTransactions {
-            transactions[0].output[0].value += bitcoin::Amount::ONE_SAT;
-        }
-        Ok(transactions)
-    }
-
-    fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {
-        self.world.test_accept(tx)
-    }
-
-    fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {
-        self.world.broadcast(tx)
     }
 }

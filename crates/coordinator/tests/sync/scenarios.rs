@@ -358,7 +358,7 @@ fn meanwhile(
     home: &Home,
     world: &World,
     call: &'static str,
-    change: impl FnOnce(&World) + 'static,
+    change: impl FnOnce(&World) + Send + 'static,
 ) {
     let path = home.path.clone();
     world.before(call, move |world| {

@@ -14,7 +14,17 @@ use quorate_core::chain::BlockId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-type Hook = Box<dyn FnOnce(&World)>;
+type Hook = Box<dyn FnOnce(&World) + Send>;
+
+/// What a source may say that isn't so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lie {
+    Tip,
+    OtherBlocks,
+    FewerBlocks,
+    MoreMoney,
+    OtherTransactions,
+}
 
 pub(crate) struct World {
     pub(crate) chain: RefCell<Vec<Block>>,
@@ -26,6 +36,7 @@ pub(crate) struct World {
     pub(crate) network: Cell<Network>,
     pub(crate) pruned_below: Cell<Option<u32>>,
     pub(crate) syncing: Cell<Option<f64>>,
+    pub(crate) lie: Cell<Option<Lie>>,
     /// Answers left before the source breaks down.
     pub(crate) breaks_after: Cell<Option<u32>>,
     pub(crate) blocks_served: Cell<usize>,
@@ -52,6 +63,7 @@ impl World {
             network: Cell::new(Network::Regtest),
             pruned_below: Cell::new(None),
             syncing: Cell::new(None),
+            lie: Cell::new(None),
             breaks_after: Cell::new(None),
             blocks_served: Cell::new(0),
             transactions_served: Cell::new(0),
@@ -59,7 +71,7 @@ impl World {
         }
     }
 
-    pub(crate) fn before(&self, call: &'static str, hook: impl FnOnce(&Self) + 'static) {
+    pub(crate) fn before(&self, call: &'static str, hook: impl FnOnce(&Self) + Send + 'static) {
         self.hooks.borrow_mut().push((call, Box::new(hook)));
     }
 
@@ -287,9 +299,13 @@ impl ChainSource for World {
 
     fn status(&self) -> Result<ChainStatus, ChainError> {
         self.answer("status")?;
+        let mut tip = self.tip();
+        if self.lie.get() == Some(Lie::Tip) {
+            tip.hash = BlockHash::all_zeros();
+        }
         Ok(ChainStatus {
             network: self.network.get(),
-            tip: self.tip(),
+            tip,
             pruned_below: self.pruned_below.get(),
             syncing: self.syncing.get(),
         })
@@ -312,17 +328,22 @@ impl ChainSource for World {
             .set(self.blocks_served.get() + hashes.len());
         let chain = self.chain.borrow();
         let known = self.hashes.borrow();
-        hashes
-            .iter()
-            .map(|hash| {
-                let at = known.iter().position(|known| known == hash);
-                at.map(|at| chain[at].clone())
-                    .ok_or_else(|| ChainError::BadAnswer {
-                        source_name: "the world".to_owned(),
-                        reason: "no such block".to_owned(),
-                    })
-            })
-            .collect()
+        let mut blocks = Vec::new();
+        for hash in hashes {
+            let at = known.iter().position(|known| known == hash);
+            let block = at.map(|at| chain[at].clone());
+            blocks.push(block.ok_or_else(|| ChainError::BadAnswer {
+                source_name: "the world".to_owned(),
+                reason: "no such block".to_owned(),
+            })?);
+        }
+        match (self.lie.get(), blocks.last_mut()) {
+            (Some(Lie::OtherBlocks), Some(last)) => last.header.nonce += 1,
+            (Some(Lie::FewerBlocks), Some(_)) => drop(blocks.pop()),
+            (Some(Lie::MoreMoney), Some(last)) => last.txdata[0].output[0].value = Amount::MAX,
+            _ => {}
+        }
+        Ok(blocks)
     }
 
     fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError> {
@@ -340,10 +361,13 @@ impl ChainSource for World {
     fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError> {
         self.answer("mempool_transactions")?;
         let mempool = self.mempool.borrow();
-        let found: Vec<_> = txids
+        let mut found: Vec<_> = txids
             .iter()
             .filter_map(|t| mempool.get(t).cloned())
             .collect();
+        if self.lie.get() == Some(Lie::OtherTransactions) {
+            found[0].output[0].value += Amount::ONE_SAT;
+        }
         self.transactions_served
             .set(self.transactions_served.get() + found.len());
         Ok(found)

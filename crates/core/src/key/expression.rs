@@ -91,7 +91,9 @@ fn split_origin(text: &str) -> Result<(&str, &str), KeyError> {
         // A single public key gets its own sentence, whether or not an origin is there.
         return Err(match text.contains(['[', ']']) {
             true => KeyError::OriginBrackets,
-            false if is_single_public(text) => KeyError::SinglePublicKey,
+            false if is_single_public(text.split('/').next().unwrap_or(text)) => {
+                KeyError::SinglePublicKey
+            }
             false => KeyError::MissingOrigin,
         });
     };

@@ -72,17 +72,24 @@ fn is_wif(word: &str) -> bool {
             }))
 }
 
+/// Twelve words in a row as long as BIP39's, however they are separated or numbered. Plain prose
+/// has shorter and longer ones in between; and an opening bracket ends the row, because a script
+/// with many locks (`sln:older(5),sln:older(9)`) is no list of words.
 fn has_seed_words(text: &str) -> bool {
-    let mut run = 0;
-    for word in text.split_whitespace() {
-        let like_a_word =
-            (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
-        run = if like_a_word { run + 1 } else { 0 };
-        if run >= 12 {
-            return true;
-        }
-    }
-    false
+    text.split('(').any(|part| {
+        let mut run = 0;
+        part.split(|c: char| !c.is_alphanumeric()).any(|word| {
+            let like_a_word =
+                (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
+            let separator = word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
+            run = match (like_a_word, separator) {
+                (true, _) => run + 1,
+                (false, true) => run,
+                (false, false) => 0,
+            };
+            run >= 12
+        })
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +101,10 @@ mod tests {
         let words = "abandon abandon abandon abandon abandon abandon abandon abandon abandon \
                      abandon abandon about";
         assert_eq!(find_secret(words), Some(SecretKind::SeedWords));
+        let numbered = words.replace(' ', "\n7. ");
+        assert_eq!(find_secret(&numbered), Some(SecretKind::SeedWords));
+        let locks = "sln:older(5),".repeat(12);
+        assert_eq!(find_secret(&locks), None);
         let wif = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ";
         assert_eq!(find_secret(wif), Some(SecretKind::PrivateKey));
         let mistyped = wif.replace("jvh", "jvj");

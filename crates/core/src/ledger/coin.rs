@@ -20,7 +20,8 @@ pub struct Owner {
 }
 
 /// From where on a vault can have been paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Birth {
     /// From this block on; 0 for a vault whose age nobody knows.
     Height(u32),

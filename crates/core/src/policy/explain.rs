@@ -15,8 +15,8 @@ pub fn explain(policy: &Policy, names: &[String]) -> Vec<String> {
         .map(|path| match path.lock {
             None => capital(format!("{} can spend at any time.", who(path, names))),
             Some(Timelock::Older(blocks)) => format!(
-                "Once a coin has not moved for {} blocks ({}), {} can spend it.",
-                grouped(blocks.into()),
+                "Once a coin has not moved for {} ({}), {} can spend it.",
+                count(blocks.into()),
                 duration(blocks.into()),
                 who(path, names)
             ),
@@ -77,6 +77,11 @@ fn duration(blocks: u32) -> String {
     }
 }
 
+fn count(blocks: u32) -> String {
+    let noun = if blocks == 1 { "block" } else { "blocks" };
+    format!("{} {noun}", grouped(blocks))
+}
+
 /// 52560 as 52,560.
 fn grouped(number: u32) -> String {
     let digits = number.to_string();
@@ -125,7 +130,7 @@ mod tests {
         );
         assert_eq!(
             sentences[1],
-            "Once a coin has not moved for 1 blocks (about an hour or less), alice and bob \
+            "Once a coin has not moved for 1 block (about an hour or less), alice and bob \
              together can spend it."
         );
         assert_eq!(

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+pub(crate) mod world;
+
 use bitcoin::Network;
 use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
 use bitcoin::secp256k1::Secp256k1;
@@ -49,4 +51,19 @@ pub(crate) fn with_checksum(text: &str) -> String {
 
 pub(crate) fn body(descriptor: &str) -> &str {
     descriptor.split('#').next().unwrap()
+}
+
+/// The two single descriptors of a multipath one whose branches are `<0;1>` and `<2;3>`.
+pub(crate) fn split_lines(descriptor: &str) -> [String; 2] {
+    let line = |pairs: [(&str, &str); 2]| {
+        let mut text = body(descriptor).to_owned();
+        for (from, to) in pairs {
+            text = text.replace(from, to);
+        }
+        with_checksum(&text)
+    };
+    [
+        line([("<0;1>", "0"), ("<2;3>", "2")]),
+        line([("<0;1>", "1"), ("<2;3>", "3")]),
+    ]
 }

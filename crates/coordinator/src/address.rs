@@ -1,0 +1,93 @@
+//! Addresses and coins.
+
+use crate::view::{AddressView, AddressesView, CoinView, CoinsView};
+use crate::{Coordinator, Error, Moment, vault_row};
+use quorate_core::journal::Body;
+use quorate_core::keychain::Keychain;
+use quorate_core::text::check_line;
+use quorate_storage::CoinFilter;
+
+const MAX_LABEL: usize = 255;
+
+impl Coordinator {
+    /// Hands out the next unused receive address. Its index is never handed out again.
+    pub fn new_address(
+        &mut self,
+        name: &str,
+        label: Option<&str>,
+        moment: Moment,
+    ) -> Result<AddressView, Error> {
+        if let Some(label) = label {
+            check_line("the label", label, MAX_LABEL)
+                .map_err(|error| Error::input("bad_label", error.to_string()))?;
+        }
+        let device = self.device.clone();
+        self.store.write(|tx| {
+            let row = vault_row(tx, name)?;
+            let vault = Self::open_vault(&row)?;
+            let index = tx.ledger_next_index(crate::ledger_row(tx, row.id)?, Keychain::Receive)?;
+            let body = Body::AddressRevealed {
+                keychain: Keychain::Receive,
+                index,
+                label: label.map(ToOwned::to_owned),
+            };
+            crate::append(&device, tx, row.id, moment.now, body)?;
+            tx.ledger_reveal(&vault, Keychain::Receive, index)?;
+            AddressView::of(
+                &vault,
+                Keychain::Receive,
+                index,
+                label.map(ToOwned::to_owned),
+            )
+        })
+    }
+
+    /// The addresses handed out so far.
+    pub fn addresses(&mut self, name: &str) -> Result<AddressesView, Error> {
+        self.store.read(|tx| {
+            let row = vault_row(tx, name)?;
+            let vault = Self::open_vault(&row)?;
+            let addresses = tx
+                .addresses(row.id)?
+                .into_iter()
+                .map(|address| {
+                    AddressView::of(&vault, address.keychain, address.index, address.label)
+                })
+                .collect::<Result<_, Error>>()?;
+            Ok(AddressesView { addresses })
+        })
+    }
+
+    /// The unspent coins, largest first.
+    pub fn coins(&mut self, name: &str) -> Result<CoinsView, Error> {
+        self.store.read(|tx| {
+            let row = vault_row(tx, name)?;
+            let vault = Self::open_vault(&row)?;
+            let coins = tx
+                .ledger_coins(
+                    crate::ledger_row(tx, row.id)?,
+                    CoinFilter::default(),
+                    usize::MAX,
+                )?
+                .into_iter()
+                .map(|coin| {
+                    let address = vault
+                        .derive(coin.keychain, coin.index)?
+                        .address(vault.network());
+                    Ok(CoinView {
+                        outpoint: coin.outpoint.to_string(),
+                        value_sat: coin.value.to_sat(),
+                        height: coin.height,
+                        reserved_by: tx
+                            .reserved_by(row.id, coin.outpoint)?
+                            .map(|id| id.to_string()),
+                        address: address.to_string(),
+                        keychain: coin.keychain.to_string(),
+                        index: coin.index,
+                    })
+                })
+                .collect::<Result<_, Error>>()?;
+            Ok(CoinsView { coins })
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! Letting a transaction go. The entry `released` is committed before the first byte leaves: it is
+//! the intention, and as long as the chain source hasn't got the transaction, every sync hands it
+//! over again. After that point nothing is undone, only observed.
+
+use crate::facts::Known;
+use crate::proposal::{load, open_all, vault_of};
+use crate::view::{BroadcastView, SyncView};
+use crate::{Coordinator, Error, Moment, find};
+use bitcoin::{Transaction, consensus};
+use quorate_chain::{Broadcast, ChainSource};
+use quorate_core::proposal::{Place, Status, release, status};
+use quorate_core::psbt::finalize;
+use quorate_core::spend::{FeeLimits, review};
+use quorate_core::vault::Vault;
+
+impl Coordinator {
+    /// Finalizes a proposal and hands its transaction to the chain source. Repeating it is safe.
+    pub fn broadcast(
+        &mut self,
+        id: &str,
+        source: &dyn ChainSource,
+        allow_high_fee: bool,
+        moment: Moment,
+    ) -> Result<BroadcastView, Error> {
+        let chain = source.status()?;
+        self.check_network(&chain)?;
+        let (id, transaction) = self.store.read(|tx| {
+            let id = find::proposal(tx, id)?;
+            let (_, vault, known) = load(tx, id)?;
+            release(
+                &known.proposal,
+                known.status(),
+                true,
+                &known.heights,
+                chain.tip.height + 1,
+                known.proposal.transaction(),
+            )?;
+            let transaction = final_transaction(&vault, &known, allow_high_fee)?;
+            Ok::<_, Error>((id, transaction))
+        })?;
+        let device = self.device.clone();
+        self.store.write(|tx| {
+            let (row, _, known) = load(tx, id)?;
+            let next = chain.tip.height + 1;
+            let body = release(
+                &known.proposal,
+                known.status(),
+                known.facts.released,
+                &known.heights,
+                next,
+                &transaction,
+            )?;
+            if let Some(body) = body {
+                crate::append(&device, tx, row.id, moment.now, body)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        let already_known = match source.broadcast(&transaction)? {
+            Broadcast::Accepted => false,
+            Broadcast::AlreadyKnown => true,
+            Broadcast::Refused(reason) => return Err(refused(source, &reason)),
+        };
+        let view = self.proposal(&id.to_string())?;
+        Ok(BroadcastView {
+            proposal: view.id,
+            txid: view.txid,
+            status: view.status,
+            already_known,
+        })
+    }
+
+    /// Hands over again what was let go and is neither in the mempool nor in a block: after a
+    /// crash between commit and sending, after an eviction, after a reorg.
+    pub(crate) fn rebroadcast(
+        &mut self,
+        source: &dyn ChainSource,
+        view: &mut SyncView,
+    ) -> Result<(), Error> {
+        let waiting: Vec<(String, Transaction)> = self.store.read(|tx| {
+            let vaults = open_all(tx)?;
+            let mut waiting = Vec::new();
+            for row in tx.proposals_in_flight()? {
+                let Some(raw) = row.released.clone() else {
+                    continue;
+                };
+                let (_, vault) = vault_of(&vaults, row.vault)?;
+                let known = Known::load(tx, vault, row)?;
+                if known.facts.place == Place::Nowhere && status(&known.facts) == Status::Broadcast
+                {
+                    let transaction = consensus::deserialize(&raw).map_err(|_| {
+                        Error::storage("damaged", "a released transaction can't be read")
+                    })?;
+                    waiting.push((known.row.id.to_string(), transaction));
+                }
+            }
+            Ok::<_, Error>(waiting)
+        })?;
+        for (id, transaction) in waiting {
+            let txid = transaction.compute_txid().to_string();
+            match source.broadcast(&transaction)? {
+                Broadcast::Accepted | Broadcast::AlreadyKnown => view.rebroadcast.push(txid),
+                Broadcast::Refused(reason) => {
+                    let reason = quorate_core::text::escape(&reason);
+                    view.problems.push(format!(
+                        "proposal {} was let go, but {} refuses it: {reason}",
+                        &id[..12],
+                        source.name()
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The finished transaction, held once more against consensus rules and fee limits.
+fn final_transaction(
+    vault: &Vault,
+    known: &Known,
+    allow_high_fee: bool,
+) -> Result<Transaction, Error> {
+    // What was let go before stays what it was: other signatures would be another transaction on
+    // the wire.
+    if let Some(raw) = &known.row.released {
+        return consensus::deserialize(raw)
+            .map_err(|_| Error::storage("damaged", "the released transaction can't be read"));
+    }
+    let transaction = finalize(&known.proposal, &known.signatures)?;
+    let review = review(vault, &known.proposal, None);
+    let limits = FeeLimits {
+        allow_high: allow_high_fee,
+        ..FeeLimits::default()
+    };
+    limits
+        .check(review.fee, transaction.weight(), review.fee_basis())
+        .map_err(|error| {
+            Error::refused("absurd_fee", error.to_string())
+                .hint("say --allow-high-fee if it is meant")
+        })?;
+    Ok(transaction)
+}
+
+fn refused(source: &dyn ChainSource, reason: &str) -> Error {
+    let reason = quorate_core::text::escape(reason);
+    Error::refused("refused_by_node", format!("{} refuses the transaction: {reason}", source.name()))
+        .hint("nothing is lost: the signatures are kept, and `quorate proposal broadcast` or `quorate sync` tries again")
+}

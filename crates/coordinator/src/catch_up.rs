@@ -1,0 +1,72 @@
+//! Bringing the home up to date: the ledger first, then what was let go and got lost.
+
+use crate::sync::{SyncError, SyncProgress, sync_at};
+use crate::view::SyncView;
+use crate::{Coordinator, Error, Moment};
+use quorate_chain::ChainSource;
+
+impl Coordinator {
+    /// Follows the chain source for all vaults, then hands over again every released transaction
+    /// that is neither in the mempool nor in a block.
+    pub fn sync(
+        &mut self,
+        source: &dyn ChainSource,
+        moment: Moment,
+        progress: &mut dyn FnMut(SyncProgress),
+    ) -> Result<SyncView, Error> {
+        self.check_network(&source.status()?)?;
+        let now = u32::try_from(moment.now).unwrap_or(u32::MAX);
+        let report = sync_at(&mut self.store, source, progress, now)?;
+        let mut problems = Vec::new();
+        for left_out in &report.left_out {
+            problems.push(format!(
+                "vault {} isn't up to date: it needs block {}, the chain source has blocks from {} on only",
+                self.vault_name(left_out.vault)?,
+                left_out.needed,
+                left_out.available
+            ));
+        }
+        for vault in &report.started_over {
+            let name = self.vault_name(*vault)?;
+            problems.push(format!(
+                "vault {name} was looked up from its birth again, so long ago did the chain part"
+            ));
+        }
+        let mut view = SyncView {
+            height: report.tip.height,
+            hash: report.tip.hash.to_string(),
+            blocks: report.blocks,
+            transactions: report.new_transactions,
+            reorganized: report.reorg_depth.unwrap_or(0),
+            rebroadcast: Vec::new(),
+            problems,
+        };
+        self.rebroadcast(source, &mut view)?;
+        // What was just handed over is in the mempool now: let the ledger know.
+        if !view.rebroadcast.is_empty() {
+            sync_at(&mut self.store, source, progress, now)?;
+        }
+        Ok(view)
+    }
+
+    fn vault_name(&mut self, id: quorate_core::vault::VaultId) -> Result<String, Error> {
+        let rows = self.store.read(|tx| tx.vaults())?;
+        Ok(rows
+            .into_iter()
+            .find(|row| row.id == id)
+            .map_or_else(|| id.to_string(), |row| row.name))
+    }
+}
+
+impl From<SyncError> for Error {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Chain(error) => error.into(),
+            SyncError::Storage(error) => error.into(),
+            SyncError::WrongNetwork { .. } => Self::refused("wrong_network", error.to_string()),
+            SyncError::StillSyncing { .. } => Self::chain("still_syncing", error.to_string()),
+            SyncError::Pruned { .. } => Self::refused("pruned", error.to_string()),
+            SyncError::Moving { .. } => Self::chain("unstable_source", error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The journal as people see it, and whether it holds.
+
+use crate::view::{EntryView, JournalView, VerifyView};
+use crate::{Coordinator, Error, vault_row};
+use quorate_core::journal::{Body, Entry, check_chain};
+use quorate_core::text::escape;
+use quorate_core::vault::VaultId;
+use quorate_storage::{DamagedEntry, TableDifference};
+use std::collections::BTreeSet;
+
+impl Coordinator {
+    /// The entries of a vault, in the order in which they arrived.
+    pub fn journal(&mut self, vault: &str) -> Result<JournalView, Error> {
+        let entries = self.store.read(|tx| {
+            let row = vault_row(tx, vault)?;
+            Ok::<_, Error>(tx.journal(Some(row.id))?)
+        })?;
+        let entries = entries.into_iter().map(|entry| match entry {
+            Ok(entry) => Ok(entry_view(&entry)),
+            Err(DamagedEntry { number, fault }) => Err(Error::storage(
+                "damaged",
+                format!("entry {number} of the journal is damaged: {fault}"),
+            )
+            .hint("run `quorate journal verify`")),
+        });
+        Ok(JournalView {
+            entries: entries.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Checks every entry (text, id, signature), every author's chain, and whether the tables are
+    /// what the entries say. Changes nothing, unless `repair` is set and the entries are sound:
+    /// then the tables are made anew.
+    pub fn verify(&mut self, vault: Option<&str>, repair: bool) -> Result<VerifyView, Error> {
+        // Signatures are verified outside the lock; if somebody appends meanwhile, all over again.
+        for _ in 0..MAX_TRIES {
+            if let Some(view) = self.try_verify(vault, repair)? {
+                return Ok(view);
+            }
+        }
+        Err(Error::refused(
+            "journal_grows",
+            "the journal grows all the time, so it can't be compared with the tables: try again when it is quiet",
+        ))
+    }
+
+    /// `None` when the journal grew meanwhile.
+    fn try_verify(
+        &mut self,
+        vault: Option<&str>,
+        repair: bool,
+    ) -> Result<Option<VerifyView>, Error> {
+        let (only, all) = self.store.read(|tx| {
+            let row = vault.map(|name| vault_row(tx, name)).transpose()?;
+            Ok::<_, Error>((row.map(|row| row.id), tx.journal(None)?))
+        })?;
+        let length = all.len();
+        let asked_for = |id: VaultId| only.is_none_or(|only| only == id);
+        let (entries, mut faults) = sound(all);
+        let vaults: BTreeSet<VaultId> = entries.iter().map(|entry| entry.content().vault).collect();
+        for id in vaults.into_iter().filter(|id| asked_for(*id)) {
+            let of_vault = entries.iter().filter(|entry| entry.content().vault == id);
+            faults.extend(check_chain(of_vault).iter().map(ToString::to_string));
+        }
+        let repair = repair && faults.is_empty();
+        let Some(differences) = self.compare(&entries, length, repair)? else {
+            return Ok(None);
+        };
+        if !repair {
+            faults.extend(differences.iter().map(|table| {
+                format!(
+                    "table {} isn't what the entries say: {} rows missing, {} too many",
+                    table.table, table.missing, table.extra
+                )
+            }));
+        }
+        Ok(Some(VerifyView {
+            entries: entries
+                .iter()
+                .filter(|entry| asked_for(entry.content().vault))
+                .count(),
+            faults,
+            projection_matches: differences.is_empty(),
+            rebuilt: repair && !differences.is_empty(),
+        }))
+    }
+
+    /// Replays the entries and says where the tables differed; keeps the new ones if `repair`.
+    fn compare(
+        &mut self,
+        entries: &[Entry],
+        length: usize,
+        repair: bool,
+    ) -> Result<Option<Vec<TableDifference>>, Error> {
+        let mut found = None;
+        let undone: Result<(), Checked> = self.store.write(|tx| {
+            if tx.journal_length()? == length {
+                let differences = tx.rebuild(entries)?.differences;
+                let keep = repair && !differences.is_empty();
+                found = Some(differences);
+                if keep {
+                    return Ok(());
+                }
+            }
+            Err(Checked::Undo)
+        });
+        match undone {
+            Ok(()) | Err(Checked::Undo) => Ok(found),
+            Err(Checked::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// How often a comparison begins anew.
+const MAX_TRIES: usize = 20;
+
+/// How a rebuild that is only a comparison ends: rolled back.
+enum Checked {
+    Undo,
+    Failed(Error),
+}
+
+impl From<quorate_storage::StorageError> for Checked {
+    fn from(error: quorate_storage::StorageError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The sound entries, and a sentence about each of the others.
+fn sound(all: Vec<Result<Entry, DamagedEntry>>) -> (Vec<Entry>, Vec<String>) {
+    let mut faults = Vec::new();
+    let mut entries = Vec::with_capacity(all.len());
+    for entry in all {
+        match entry {
+            Ok(entry) => entries.push(entry),
+            Err(DamagedEntry { number, fault }) => {
+                faults.push(format!("entry {number} is damaged: {fault}"))
+            }
+        }
+    }
+    (entries, faults)
+}
+
+fn entry_view(entry: &Entry) -> EntryView {
+    let content = entry.content();
+    EntryView {
+        id: entry.id().to_string(),
+        author: content.author.to_string(),
+        seq: content.seq,
+        at: content.at,
+        kind: content.body.kind().to_owned(),
+        summary: summary(&content.body),
+    }
+}
+
+fn summary(body: &Body) -> String {
+    let short = |id: &quorate_core::proposal::ProposalId| id.to_string()[..12].to_owned();
+    let quoted = |text: &Option<String>| {
+        text.as_ref()
+            .map(|text| format!(" \"{}\"", escape(text)))
+            .unwrap_or_default()
+    };
+    match body {
+        Body::VaultAdded {
+            name, cosigners, ..
+        } => {
+            format!(
+                "vault {} with {}",
+                escape(name),
+                escape(&cosigners.join(", "))
+            )
+        }
+        Body::AddressRevealed {
+            keychain,
+            index,
+            label,
+        } => format!("{keychain} address {index}{}", quoted(label)),
+        Body::ProposalOpened { proposal, memo, .. } => {
+            format!("proposal {}{}", short(proposal), quoted(memo))
+        }
+        Body::ContributionAdded {
+            proposal,
+            signatures,
+        } => {
+            format!(
+                "{} signature{} for proposal {}",
+                signatures.len(),
+                if signatures.len() == 1 { "" } else { "s" },
+                short(proposal)
+            )
+        }
+        Body::ProposalReleased { proposal, .. } => {
+            format!("final transaction of proposal {} let go", short(proposal))
+        }
+        Body::ProposalClosed {
+            proposal,
+            reason,
+            note,
+        } => {
+            let word = match reason {
+                quorate_core::journal::CloseReason::Abandoned => "abandoned",
+                quorate_core::journal::CloseReason::Expired => "expired",
+                quorate_core::journal::CloseReason::Rejected => "rejected",
+            };
+            format!("proposal {} {word}{}", short(proposal), quoted(note))
+        }
+    }
+}

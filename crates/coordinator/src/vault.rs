@@ -1,0 +1,249 @@
+//! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
+
+use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
+use crate::{Coordinator, Error, Moment, facts, vault_row};
+use bitcoin::Amount;
+use quorate_core::journal::{Birth, Body};
+use quorate_core::key::CosignerKey;
+use quorate_core::keychain::Keychain;
+use quorate_core::policy::Template;
+use quorate_core::text::check_name;
+use quorate_core::vault::{Vault, VaultId};
+use quorate_storage::{ReadTx, StoredVault};
+use std::collections::BTreeMap;
+
+/// How many first addresses are shown for comparing.
+const FIRST_ADDRESSES: u32 = 3;
+
+/// What a new vault is made of.
+#[derive(Debug)]
+pub struct NewVault<'a> {
+    /// What to call it.
+    pub name: &'a str,
+    /// Who may spend.
+    pub template: &'a Template,
+    /// Name and key of each cosigner, in the order of the template's roles.
+    pub keys: &'a [(String, String)],
+}
+
+/// What a vault is taken in from.
+#[derive(Debug)]
+pub struct VaultImport<'a> {
+    /// What to call it.
+    pub name: &'a str,
+    /// The descriptor, or the two of them.
+    pub text: &'a str,
+    /// What to call the cosigners, in the descriptor's order.
+    pub cosigners: Option<&'a [String]>,
+    /// From where to look for coins; from the first block on when not known.
+    pub birth: Birth,
+}
+
+impl Coordinator {
+    /// Makes a vault. Its coins are looked for from now on.
+    pub fn create_vault(&mut self, new: &NewVault<'_>, moment: Moment) -> Result<VaultView, Error> {
+        let network = self.network();
+        let keys = new
+            .keys
+            .iter()
+            .map(|(name, text)| {
+                let key = CosignerKey::parse(text, network).map_err(|error| {
+                    Error::input(
+                        "bad_key",
+                        format!(
+                            "the key of cosigner `{}`: {error}",
+                            quorate_core::text::escape(name)
+                        ),
+                    )
+                })?;
+                Ok((name.clone(), key))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let vault = Vault::create(network, new.template, keys)?;
+        let now = u32::try_from(moment.now).unwrap_or(u32::MAX);
+        self.add_vault(new.name, &vault, Birth::Time(now), moment)
+    }
+
+    /// Takes a vault in. The same vault twice is refused, whatever its text.
+    pub fn import_vault(
+        &mut self,
+        import: &VaultImport<'_>,
+        moment: Moment,
+    ) -> Result<VaultView, Error> {
+        let vault = Vault::from_descriptor(self.network(), import.text, import.cosigners)?;
+        self.add_vault(import.name, &vault, import.birth, moment)
+    }
+
+    fn add_vault(
+        &mut self,
+        name: &str,
+        vault: &Vault,
+        birth: Birth,
+        moment: Moment,
+    ) -> Result<VaultView, Error> {
+        check_name("the vault's name", name)
+            .map_err(|error| Error::input("bad_name", error.to_string()))?;
+        let device = self.device.clone();
+        self.store.write(|tx| {
+            for row in tx.vaults()? {
+                if row.id == vault.id() {
+                    return Err(Error::refused(
+                        "vault_exists",
+                        format!("this vault is here already, as `{}`", row.name),
+                    )
+                    .hint(format!("see it with `quorate vault show {}`", row.name)));
+                }
+                if row.name == name {
+                    return Err(Error::refused(
+                        "name_taken",
+                        format!("another vault is called `{name}` here"),
+                    )
+                    .hint("choose another name"));
+                }
+            }
+            let body = Body::VaultAdded {
+                name: name.to_owned(),
+                network: vault.network(),
+                descriptor: vault.descriptor().to_owned(),
+                cosigners: vault
+                    .cosigners()
+                    .iter()
+                    .map(|cosigner| cosigner.name.clone())
+                    .collect(),
+                birth,
+            };
+            crate::append(&device, tx, vault.id(), moment.now, body)?;
+            tx.ledger_add_vault(vault, birth)?;
+            Ok::<_, Error>(())
+        })?;
+        self.vault(name)
+    }
+
+    /// One vault.
+    pub fn vault(&mut self, name: &str) -> Result<VaultView, Error> {
+        self.store.read(|tx| {
+            let row = vault_row(tx, name)?;
+            let vault = Self::open_vault(&row)?;
+            view(tx, &row, &vault)
+        })
+    }
+
+    /// All vaults.
+    pub fn vaults(&mut self) -> Result<VaultsView, Error> {
+        self.store.read(|tx| {
+            let line = |row: StoredVault| {
+                let balance = balance(tx, row.id)?;
+                Ok(VaultLineView {
+                    threshold: Self::open_vault(&row)?.threshold(),
+                    id: row.id.to_string(),
+                    name: row.name,
+                    cosigners: row.cosigners,
+                    confirmed_sat: balance.confirmed_sat,
+                    pending_sat: balance.pending_sat,
+                })
+            };
+            Ok(VaultsView {
+                vaults: tx
+                    .vaults()?
+                    .into_iter()
+                    .map(line)
+                    .collect::<Result<_, Error>>()?,
+            })
+        })
+    }
+
+    /// The vault itself, for programs that verify or sign with it.
+    pub fn vault_facts(&mut self, name: &str) -> Result<Vault, Error> {
+        self.store
+            .read(|tx| Self::open_vault(&vault_row(tx, name)?))
+    }
+
+    /// All vaults themselves, by name.
+    pub fn all_vault_facts(&mut self) -> Result<Vec<(String, Vault)>, Error> {
+        self.store.read(|tx| {
+            tx.vaults()?
+                .into_iter()
+                .map(|row| Ok((row.name.clone(), Self::open_vault(&row)?)))
+                .collect()
+        })
+    }
+
+    /// The balance as of the last sync.
+    pub fn balance(&mut self, name: &str) -> Result<BalanceView, Error> {
+        self.store.read(|tx| balance(tx, vault_row(tx, name)?.id))
+    }
+}
+
+fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, Error> {
+    let first_addresses = (0..FIRST_ADDRESSES)
+        .map(|index| {
+            Ok(vault
+                .derive(Keychain::Receive, index)?
+                .address(vault.network())
+                .to_string())
+        })
+        .collect::<Result<_, Error>>()?;
+    let mut proposals = BTreeMap::new();
+    for proposal in tx.proposals(Some(row.id))? {
+        let status = facts::status_of(tx, vault, &proposal)?;
+        *proposals.entry(status.word().to_owned()).or_insert(0) += 1;
+    }
+    Ok(VaultView {
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        network: row.network.to_string(),
+        descriptor: vault.descriptor().to_owned(),
+        threshold: vault.threshold(),
+        cosigners: vault
+            .cosigners()
+            .iter()
+            .map(|cosigner| CosignerView {
+                name: cosigner.name.clone(),
+                key: cosigner.key.to_string(),
+            })
+            .collect(),
+        first_addresses,
+        paths: vault.explain(),
+        warnings: vault.warnings().iter().map(ToString::to_string).collect(),
+        balance: balance(tx, row.id)?,
+        proposals,
+    })
+}
+
+/// The running balance, and what of it open proposals hold.
+pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId) -> Result<BalanceView, Error> {
+    let ledger = crate::ledger_row(tx, vault)?;
+    let balance = tx.ledger_balance(ledger)?;
+    let mut reserved = Amount::ZERO;
+    for (outpoint, _) in tx.reservations(vault)? {
+        if let Some(coin) = tx
+            .ledger_coin(ledger, &outpoint)?
+            .filter(|coin| coin.spent.is_none())
+        {
+            reserved += coin.value;
+        }
+    }
+    Ok(BalanceView {
+        confirmed_sat: balance.confirmed.to_sat(),
+        pending_sat: balance.pending.to_sat(),
+        reserved_sat: reserved.to_sat(),
+        height: balance.height,
+    })
+}
+
+impl AddressView {
+    pub(crate) fn of(
+        vault: &Vault,
+        keychain: Keychain,
+        index: u32,
+        label: Option<String>,
+    ) -> Result<Self, Error> {
+        let address = vault.derive(keychain, index)?.address(vault.network());
+        Ok(Self {
+            address: address.to_string(),
+            index,
+            keychain: keychain.to_string(),
+            label,
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! T25: a coin is in one open proposal only, however many ask for it at once.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf};
+use quorate_chain::Simulated;
+use quorate_coordinator::{Coordinator, Moment, NewVault, Spend};
+use quorate_core::policy::Template;
+use quorate_core::spend::{Recipient, Send};
+use quorate_testkit::fixtures;
+use std::path::Path;
+
+fn moment(seed: u8) -> Moment {
+    Moment {
+        now: 1_750_000_000,
+        entropy: [seed; 32],
+    }
+}
+
+fn vault(home: &Path, chain: &Simulated) -> Coordinator {
+    Coordinator::init(home, Network::Regtest, moment(1)).unwrap();
+    let mut coordinator = Coordinator::open(home).unwrap();
+    let template = Template::builtin("2-of-3").unwrap();
+    let keys: Vec<_> = fixtures::cosigners(3)
+        .iter()
+        .map(|key| (key.name().to_owned(), key.text()))
+        .collect();
+    let new = NewVault {
+        name: "family",
+        template: &template,
+        keys: &keys,
+    };
+    coordinator
+        .create_vault(
+            &new,
+            Moment {
+                now: 0,
+                entropy: [0; 32],
+            },
+        )
+        .unwrap();
+    let address = coordinator
+        .new_address("family", None, moment(1))
+        .unwrap()
+        .address;
+    let address: Address<_> = address.parse().unwrap();
+    chain
+        .fund(
+            &address.assume_checked().script_pubkey(),
+            Amount::from_sat(100_000),
+        )
+        .unwrap();
+    coordinator.sync(chain, moment(1), &mut |_| ()).unwrap();
+    coordinator
+}
+
+fn spend(coordinator: &mut Coordinator, seed: u8) -> Result<String, quorate_coordinator::Error> {
+    let address = Address::p2wsh(&ScriptBuf::from_bytes(vec![0x51, seed]), Network::Regtest);
+    let recipients = [Recipient {
+        address,
+        send: Send::Exactly(Amount::from_sat(50_000)),
+    }];
+    let spend = Spend {
+        vault: "family",
+        recipients: &recipients,
+        fee_rate: FeeRate::from_sat_per_vb(2).unwrap(),
+        memo: None,
+        path: 0,
+        coins: &[],
+        allow_high_fee: false,
+    };
+    coordinator
+        .propose(&spend, moment(seed))
+        .map(|view| view.id)
+}
+
+#[test]
+fn t25_of_64_proposals_on_one_coin_exactly_one_wins() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = Simulated::new();
+    let mut coordinator = vault(home.path(), &chain);
+    let won: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..64u8)
+            .map(|seed| {
+                let path = home.path();
+                scope.spawn(move || spend(&mut Coordinator::open(path).unwrap(), seed))
+            })
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join().unwrap());
+        results
+            .filter(|result| match result {
+                Ok(_) => true,
+                Err(error) => {
+                    assert_eq!(error.code, "not_enough", "{error}");
+                    assert!(
+                        error.hint.as_ref().unwrap().contains("reserved"),
+                        "{error:?}"
+                    );
+                    false
+                }
+            })
+            .count()
+    });
+    assert_eq!(won, 1);
+    assert_eq!(coordinator.proposals(None).unwrap().proposals.len(), 1);
+    assert_eq!(coordinator.balance("family").unwrap().reserved_sat, 100_000);
+}
+
+#[test]
+fn giving_a_proposal_up_frees_its_coins() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = Simulated::new();
+    let mut coordinator = vault(home.path(), &chain);
+    let first = spend(&mut coordinator, 1).unwrap();
+    assert!(spend(&mut coordinator, 2).is_err());
+    coordinator
+        .abandon(&first, Some("typing error"), moment(3))
+        .unwrap();
+    let second = spend(&mut coordinator, 2).unwrap();
+    assert_eq!(coordinator.proposal(&first).unwrap().status, "abandoned");
+    assert_eq!(coordinator.proposal(&second).unwrap().status, "collecting");
+    let again = coordinator.abandon(&first, None, moment(3)).unwrap_err();
+    assert_eq!(again.code, "wrong_status");
+}

@@ -1,0 +1,114 @@
+//! What an entry says. Every kind ever released stays readable; a new field needs a new version.
+
+use crate::keychain::Keychain;
+use crate::ledger::Birth;
+use crate::proposal::ProposalId;
+use bitcoin::Network;
+use serde::{Deserialize, Serialize};
+
+/// One verified signature as the journal keeps it: hex as it stands in a witness.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureText {
+    /// Index of the input in the unsigned transaction.
+    pub input: u32,
+    /// The public key in the input's script, hex.
+    pub public_key: String,
+    /// The signature with its sighash byte, hex.
+    pub signature: String,
+}
+
+/// Why a proposal was closed before it reached the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CloseReason {
+    /// Somebody gave it up. A signed copy may still exist.
+    Abandoned,
+    /// Its time ran out.
+    Expired,
+    /// So many said no that no spending path is left.
+    Rejected,
+}
+
+/// The statement of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    content = "body",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
+pub enum Body {
+    /// The vault came into this home, made here or imported.
+    VaultAdded {
+        /// What this home calls it.
+        name: String,
+        /// The network of its keys and addresses.
+        network: Network,
+        /// Multipath descriptor with checksum; its hash is the vault's id.
+        descriptor: String,
+        /// The cosigners' names, in the descriptor's order of keys.
+        cosigners: Vec<String>,
+        /// From where to look for coins.
+        birth: Birth,
+    },
+    /// An address was handed out; its index is never handed out again.
+    AddressRevealed {
+        /// Which chain of addresses.
+        keychain: Keychain,
+        /// Its index there.
+        index: u32,
+        /// What it is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
+    },
+    /// A spend was proposed. Signatures are collected for exactly this transaction.
+    ProposalOpened {
+        /// Hash of the vault's id and the whole unsigned transaction.
+        proposal: ProposalId,
+        /// The request without signatures: base64 of a BIP-0174 version 0 PSBT.
+        psbt: String,
+        /// What the spend is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memo: Option<String>,
+    },
+    /// Verified signatures arrived.
+    ContributionAdded {
+        /// For this proposal.
+        proposal: ProposalId,
+        /// What is new in it.
+        signatures: Vec<SignatureText>,
+    },
+    /// The final transaction is let go. Written before its first byte leaves.
+    ProposalReleased {
+        /// This proposal.
+        proposal: ProposalId,
+        /// The final transaction, consensus encoding in hex.
+        transaction: String,
+    },
+    /// The proposal was closed.
+    ProposalClosed {
+        /// This proposal.
+        proposal: ProposalId,
+        /// Why.
+        reason: CloseReason,
+        /// In a person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+}
+
+impl Body {
+    /// The kind as it stands in the entry's text.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::VaultAdded { .. } => "vault_added",
+            Self::AddressRevealed { .. } => "address_revealed",
+            Self::ProposalOpened { .. } => "proposal_opened",
+            Self::ContributionAdded { .. } => "contribution_added",
+            Self::ProposalReleased { .. } => "proposal_released",
+            Self::ProposalClosed { .. } => "proposal_closed",
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Every rule about what may be done to a proposal, as pure functions of its facts.
+
+use super::facts::Status;
+use super::id::ProposalId;
+use super::pinned::Proposal;
+use crate::journal::{Body, CloseReason};
+use bitcoin::Transaction;
+
+/// Why an action was refused. The sentence names the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing more can be done with the proposal as it stands.
+    #[error("proposal {id} is {status}: {remedy}")]
+    WrongStatus {
+        /// The proposal, shortened.
+        id: String,
+        /// Its status.
+        status: Status,
+        /// What can be done instead.
+        remedy: &'static str,
+    },
+    /// A timelock of the spending path hasn't run out.
+    #[error("input {input} can't be spent by this path before block {from}, the next block is {next}: wait {} more", blocks(*from - *next))]
+    TooEarly {
+        /// Index of the input.
+        input: usize,
+        /// The first height at which it may be mined.
+        from: u32,
+        /// The height of the next block.
+        next: u32,
+    },
+    /// The transaction's own lock time hasn't come.
+    #[error("the transaction can't be mined before block {from}, the next block is {next}: wait {} more", blocks(*from - *next))]
+    Locked {
+        /// The first height at which it may be mined.
+        from: u32,
+        /// The height of the next block.
+        next: u32,
+    },
+    /// A relative timelock runs from confirmation, and the coin has none.
+    #[error(
+        "input {input} spends a coin that isn't confirmed, its timelock hasn't even started: wait for its confirmation, then for the timelock"
+    )]
+    Unconfirmed {
+        /// Index of the input.
+        input: usize,
+    },
+}
+
+fn blocks(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "block" } else { "blocks" })
+}
+
+/// The first 12 hex digits: enough to name a proposal to a person.
+fn short(id: ProposalId) -> String {
+    let mut text = id.to_string();
+    text.truncate(12);
+    text
+}
+
+fn wrong(id: ProposalId, status: Status, remedy: &'static str) -> Refusal {
+    Refusal::WrongStatus {
+        id: short(id),
+        status,
+        remedy,
+    }
+}
+
+/// Whether a proposal in this status still takes signatures. The record of who signed may grow
+/// after the transaction is out; a proposal that was given up or overtaken takes none (T26).
+pub fn admit(id: ProposalId, status: Status) -> Result<(), Refusal> {
+    match status {
+        Status::Collecting | Status::Ready | Status::Broadcast | Status::Confirmed => Ok(()),
+        Status::Draft => Err(wrong(id, status, "open it for signing first")),
+        Status::Replaced | Status::Conflicted => Err(wrong(
+            id,
+            status,
+            "one of its coins is spent by another transaction, so its signatures are worth nothing",
+        )),
+        Status::Abandoned | Status::Expired | Status::Rejected => {
+            Err(wrong(id, status, "create a new proposal instead"))
+        }
+    }
+}
+
+/// Whether the final transaction may go out now. `heights` are the heights at which the inputs'
+/// coins are confirmed, `next` is the height of the next block. Returns the entry that must be
+/// committed before the first byte leaves, or `None` when it was released before (a retry).
+pub fn release(
+    proposal: &Proposal,
+    status: Status,
+    already_released: bool,
+    heights: &[Option<u32>],
+    next: u32,
+    transaction: &Transaction,
+) -> Result<Option<Body>, Refusal> {
+    let id = proposal.id();
+    match status {
+        Status::Ready | Status::Broadcast => {}
+        Status::Collecting => return Err(wrong(id, status, "signatures are still missing")),
+        Status::Confirmed => return Err(wrong(id, status, "there is nothing left to do")),
+        Status::Draft => return Err(wrong(id, status, "open it for signing first")),
+        Status::Replaced | Status::Conflicted => {
+            return Err(wrong(
+                id,
+                status,
+                "one of its coins is spent by another transaction",
+            ));
+        }
+        Status::Abandoned | Status::Expired | Status::Rejected => {
+            return Err(wrong(id, status, "create a new proposal instead"));
+        }
+    }
+    mature(transaction, heights, next)?;
+    Ok((!already_released).then(|| Body::ProposalReleased {
+        proposal: id,
+        transaction: bitcoin::consensus::encode::serialize_hex(transaction),
+    }))
+}
+
+/// Checks the locks of a transaction as the next block would (BIP-0065, BIP-0068), by height.
+fn mature(transaction: &Transaction, heights: &[Option<u32>], next: u32) -> Result<(), Refusal> {
+    for (input, (txin, height)) in transaction.input.iter().zip(heights).enumerate() {
+        if let Some(bitcoin::relative::LockTime::Blocks(blocks)) =
+            txin.sequence.to_relative_lock_time()
+        {
+            let age = u32::from(blocks.value());
+            if age == 0 {
+                continue;
+            }
+            let height = height.ok_or(Refusal::Unconfirmed { input })?;
+            let from = height.saturating_add(age);
+            if next < from {
+                return Err(Refusal::TooEarly { input, from, next });
+            }
+        }
+    }
+    let lock = transaction.lock_time;
+    if transaction.is_lock_time_enabled()
+        && lock.is_block_height()
+        && lock.to_consensus_u32() >= next
+    {
+        return Err(Refusal::Locked {
+            from: lock.to_consensus_u32().saturating_add(1),
+            next,
+        });
+    }
+    Ok(())
+}
+
+/// Whether the proposal may be given up, and the entry that says so. Giving up isn't revoking: a
+/// signed copy may be out there.
+pub fn abandon(id: ProposalId, status: Status, note: Option<String>) -> Result<Body, Refusal> {
+    match status {
+        Status::Draft
+        | Status::Collecting
+        | Status::Ready
+        | Status::Replaced
+        | Status::Conflicted => Ok(Body::ProposalClosed {
+            proposal: id,
+            reason: CloseReason::Abandoned,
+            note,
+        }),
+        Status::Broadcast => Err(wrong(
+            id,
+            status,
+            "the transaction is out and can't be taken back, only be replaced by a spend of the same coins",
+        )),
+        Status::Confirmed => Err(wrong(id, status, "the money has moved")),
+        Status::Abandoned | Status::Expired | Status::Rejected => {
+            Err(wrong(id, status, "it was given up before"))
+        }
+    }
+}

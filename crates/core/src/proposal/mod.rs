@@ -1,0 +1,16 @@
+//! A proposal: one pinned unsigned transaction, and the facts about it.
+
+mod decide;
+mod error;
+mod facts;
+mod id;
+mod pinned;
+mod places;
+mod quorum;
+
+pub use decide::{Refusal, abandon, admit, release};
+pub use error::{PinError, UtxoFault};
+pub use facts::{Facts, Place, Rival, Stage, Status, status};
+pub use id::ProposalId;
+pub use pinned::{Proposal, ProposalInput, ProposalOutput};
+pub use quorum::{SignatureSet, SignedInputs, Slot};

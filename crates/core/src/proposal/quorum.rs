@@ -1,0 +1,111 @@
+//! Who has signed which input, and whether that is enough. Signatures in the set have been
+//! verified; here they are only looked up.
+
+use super::pinned::Proposal;
+use bitcoin::{PublicKey, Sequence, absolute, ecdsa, relative};
+use miniscript::policy::Liftable;
+use miniscript::policy::semantic::Policy;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The place of one signature: an input and a key in that input's script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
+    /// Index of the input.
+    pub input: u32,
+    /// The key.
+    pub public_key: PublicKey,
+}
+
+/// Verified signatures of one proposal: the first valid one for a slot stays.
+pub type SignatureSet = BTreeMap<Slot, ecdsa::Signature>;
+
+/// What a set of signatures amounts to for a proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedInputs {
+    /// For each input, the cosigners (by index) of whom a signature is there.
+    pub signed: Vec<BTreeSet<usize>>,
+    /// For each input, whether the signatures satisfy a spending path that this transaction's
+    /// locks allow.
+    pub satisfied: Vec<bool>,
+}
+
+impl SignedInputs {
+    /// Reads the set off against the proposal's scripts.
+    #[must_use]
+    pub fn of(proposal: &Proposal, signatures: &SignatureSet) -> Self {
+        let lock_time = proposal.transaction().lock_time;
+        let mut signed = Vec::with_capacity(proposal.inputs().len());
+        let mut satisfied = Vec::with_capacity(proposal.inputs().len());
+        for ((input, coin), number) in proposal
+            .transaction()
+            .input
+            .iter()
+            .zip(proposal.inputs())
+            .zip(0u32..)
+        {
+            let has = |public_key: PublicKey| {
+                signatures.contains_key(&Slot {
+                    input: number,
+                    public_key,
+                })
+            };
+            let keys = coin.derived.keys.iter().filter(|key| has(key.public_key));
+            signed.push(keys.map(|key| key.cosigner).collect());
+            satisfied.push(
+                coin.derived.descriptor.lift().is_ok_and(|policy| {
+                    holds(&policy, &|key| has(*key), input.sequence, lock_time)
+                }),
+            );
+        }
+        Self { signed, satisfied }
+    }
+
+    /// Whether every input is satisfied.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.satisfied.is_empty() && self.satisfied.iter().all(|&satisfied| satisfied)
+    }
+
+    /// The cosigners, out of `count`, who have not signed every input, while something is missing.
+    #[must_use]
+    pub fn missing(&self, count: usize) -> BTreeSet<usize> {
+        if self.is_complete() {
+            return BTreeSet::new();
+        }
+        (0..count)
+            .filter(|cosigner| !self.signed.iter().all(|signed| signed.contains(cosigner)))
+            .collect()
+    }
+}
+
+/// Whether `policy` is met by the keys that signed and by the locks the transaction carries.
+fn holds(
+    policy: &Policy<PublicKey>,
+    has: &dyn Fn(&PublicKey) -> bool,
+    sequence: Sequence,
+    lock_time: absolute::LockTime,
+) -> bool {
+    match policy {
+        Policy::Trivial => true,
+        Policy::Key(key) => has(key),
+        Policy::Older(lock) => sequence
+            .to_relative_lock_time()
+            .is_some_and(|actual| relative::LockTime::from(*lock).is_implied_by(actual)),
+        Policy::After(lock) => {
+            sequence.enables_absolute_lock_time()
+                && absolute::LockTime::from(*lock).is_implied_by(lock_time)
+        }
+        Policy::Thresh(threshold) => {
+            let met = threshold
+                .iter()
+                .filter(|part| holds(part, has, sequence, lock_time))
+                .count();
+            met >= threshold.k()
+        }
+        Policy::Unsatisfiable
+        | Policy::Sha256(_)
+        | Policy::Hash256(_)
+        | Policy::Ripemd160(_)
+        | Policy::Hash160(_) => false,
+    }
+}

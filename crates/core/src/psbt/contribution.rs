@@ -1,0 +1,390 @@
+//! Admission: which signatures of a foreign PSBT become part of a proposal.
+//!
+//! The unsigned transaction must be ours to the byte, and every other field ours or absent
+//! (trimmed files of some devices are welcome). Then each signature stands for itself: one that is
+//! refused costs no other, and one that is already kept is never replaced.
+
+use super::wire::{ForeignPsbt, RawSignature};
+use crate::proposal::{Proposal, SignatureSet, Slot};
+use bitcoin::secp256k1::{self, Message, Secp256k1};
+use bitcoin::sighash::SighashCache;
+use bitcoin::{EcdsaSighashType, Psbt, PublicKey, Transaction, ecdsa};
+use std::collections::BTreeMap;
+
+/// Why a whole file was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContributionError {
+    /// Another transaction than the proposal's (T16).
+    #[error(
+        "its transaction differs from the proposal's in {0}: sign the file that `proposal export` writes, unchanged"
+    )]
+    OtherTransaction(&'static str),
+    /// A field that isn't a signature was altered (T12).
+    #[error(
+        "its field {field} differs from the proposal's: somebody or some program altered the file, its signatures were not taken"
+    )]
+    Altered {
+        /// Path of the field, for example `inputs[2].witness_script`.
+        field: String,
+    },
+}
+
+/// A signature that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedSignature {
+    /// Index of the input.
+    pub input: u32,
+    /// The cosigner whose key it names, by index; `None` when it names no key of the vault.
+    pub cosigner: Option<usize>,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+/// What became of each signature of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// Verified and not there before.
+    pub new: Vec<Admitted>,
+    /// How many were kept already.
+    pub known: Vec<Slot>,
+    /// Not taken.
+    pub refused: Vec<RefusedSignature>,
+}
+
+/// A verified signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    /// Where it belongs.
+    pub slot: Slot,
+    /// Whose key made it, by index.
+    pub cosigner: usize,
+    /// The signature.
+    pub signature: ecdsa::Signature,
+}
+
+/// Judges every signature in `foreign` as one for `proposal`, of which `kept` is there already.
+pub fn admit(
+    proposal: &Proposal,
+    foreign: &ForeignPsbt,
+    kept: &SignatureSet,
+) -> Result<Admission, ContributionError> {
+    same_transaction(proposal.transaction(), &foreign.psbt.unsigned_tx)?;
+    same_fields(proposal.psbt(), &foreign.psbt)?;
+    let secp = Secp256k1::verification_only();
+    let mut cache = SighashCache::new(proposal.transaction());
+    let mut admission = Admission::default();
+    for (number, raw) in (0u32..).zip(&foreign.signatures) {
+        if raw.is_empty() {
+            continue;
+        }
+        let mut input = Input::new(proposal, number, &mut cache);
+        for signature in raw {
+            match input.judge(&secp, signature) {
+                Ok(Some(admitted)) if kept.contains_key(&admitted.slot) => {
+                    admission.known.push(admitted.slot)
+                }
+                Ok(Some(admitted)) if admission.new.iter().any(|new| new.slot == admitted.slot) => {
+                }
+                Ok(Some(admitted)) => admission.new.push(admitted),
+                Ok(None) => {}
+                Err(refused) => admission.refused.push(refused),
+            }
+        }
+    }
+    Ok(admission)
+}
+
+/// What is needed to judge the signatures of one input.
+struct Input<'a> {
+    number: u32,
+    proposal: &'a Proposal,
+    message: Option<Message>,
+    field: Option<bitcoin::psbt::PsbtSighashType>,
+}
+
+impl<'a> Input<'a> {
+    fn new(proposal: &'a Proposal, number: u32, cache: &mut SighashCache<&'a Transaction>) -> Self {
+        let index = number as usize;
+        let coin = &proposal.inputs()[index];
+        // Our own script and amount: nothing of the foreign file goes into what is verified.
+        let message = coin.derived.witness_script.as_ref().and_then(|script| {
+            cache
+                .p2wsh_signature_hash(index, script, coin.prevout.value, EcdsaSighashType::All)
+                .ok()
+        });
+        Self {
+            number,
+            proposal,
+            message: message.map(Message::from),
+            field: proposal.psbt().inputs[index].sighash_type,
+        }
+    }
+
+    fn judge(
+        &mut self,
+        secp: &Secp256k1<secp256k1::VerifyOnly>,
+        raw: &RawSignature,
+    ) -> Result<Option<Admitted>, RefusedSignature> {
+        match raw {
+            RawSignature::Partial { key, value } => self.partial(secp, key, value).map(Some),
+            RawSignature::Witness { value } => self.witness(secp, value),
+        }
+    }
+
+    fn keys(&self) -> &'a [crate::vault::DerivedKey] {
+        &self.proposal.inputs()[self.number as usize].derived.keys
+    }
+
+    fn refuse(&self, cosigner: Option<usize>, reason: &str) -> RefusedSignature {
+        RefusedSignature {
+            input: self.number,
+            cosigner,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn partial(
+        &self,
+        secp: &Secp256k1<secp256k1::VerifyOnly>,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Admitted, RefusedSignature> {
+        let public_key = PublicKey::from_slice(key)
+            .map_err(|_| self.refuse(None, "it names something that isn't a public key"))?;
+        let Some(known) = self
+            .keys()
+            .iter()
+            .find(|known| known.public_key == public_key)
+        else {
+            return Err(self.refuse(None, "its key doesn't belong to this input: check that the right device or account signed"));
+        };
+        let cosigner = Some(known.cosigner);
+        let signature = self
+            .parse(value)
+            .map_err(|reason| self.refuse(cosigner, reason))?;
+        if !self.verifies(secp, &signature, public_key) {
+            return Err(self.refuse(cosigner, "it isn't a valid signature of this transaction by that key: sign the exported file again"));
+        }
+        Ok(Admitted {
+            slot: Slot {
+                input: self.number,
+                public_key,
+            },
+            cosigner: known.cosigner,
+            signature,
+        })
+    }
+
+    /// An element of a final witness: whose signature it is shows only by trying the keys.
+    fn witness(
+        &self,
+        secp: &Secp256k1<secp256k1::VerifyOnly>,
+        value: &[u8],
+    ) -> Result<Option<Admitted>, RefusedSignature> {
+        let signature = self
+            .parse(value)
+            .map_err(|reason| self.refuse(None, reason))?;
+        let signer = self
+            .keys()
+            .iter()
+            .find(|key| self.verifies(secp, &signature, key.public_key));
+        let Some(signer) = signer else {
+            return Err(self.refuse(None, "a signature in the finalized input is by none of the vault's keys for this transaction: sign the exported file again"));
+        };
+        let slot = Slot {
+            input: self.number,
+            public_key: signer.public_key,
+        };
+        Ok(Some(Admitted {
+            slot,
+            cosigner: signer.cosigner,
+            signature,
+        }))
+    }
+
+    /// Strict DER with low S, and SIGHASH_ALL both in the field and in the signature itself.
+    fn parse(&self, value: &[u8]) -> Result<ecdsa::Signature, &'static str> {
+        if self
+            .field
+            .is_some_and(|field| field.to_u32() != EcdsaSighashType::All.to_u32())
+        {
+            return Err("the proposal doesn't ask for SIGHASH_ALL");
+        }
+        let (&sighash, der) = value.split_last().ok_or("it is empty")?;
+        if u32::from(sighash) != EcdsaSighashType::All.to_u32() {
+            return Err(
+                "it doesn't commit to the whole transaction: only SIGHASH_ALL is accepted, set the device to it and sign again",
+            );
+        }
+        let signature = secp256k1::ecdsa::Signature::from_der(der)
+            .map_err(|_| "it isn't an ECDSA signature in strict DER form: sign again with another device or program")?;
+        let mut normalized = signature;
+        normalized.normalize_s();
+        if normalized != signature || signature.serialize_der().as_ref() != der {
+            return Err(
+                "it isn't in canonical form (high S or padded), so nodes wouldn't relay it: sign again with an up-to-date device or program",
+            );
+        }
+        Ok(ecdsa::Signature {
+            signature,
+            sighash_type: EcdsaSighashType::All,
+        })
+    }
+
+    fn verifies(
+        &self,
+        secp: &Secp256k1<secp256k1::VerifyOnly>,
+        signature: &ecdsa::Signature,
+        key: PublicKey,
+    ) -> bool {
+        self.message.is_some_and(|message| {
+            secp.verify_ecdsa(&message, &signature.signature, &key.inner)
+                .is_ok()
+        })
+    }
+}
+
+fn same_transaction(ours: &Transaction, theirs: &Transaction) -> Result<(), ContributionError> {
+    let coins = |tx: &Transaction| {
+        tx.input
+            .iter()
+            .map(|input| input.previous_output)
+            .collect::<Vec<_>>()
+    };
+    let differs = if ours.version != theirs.version {
+        "its version"
+    } else if ours.lock_time != theirs.lock_time {
+        "its lock time"
+    } else if coins(ours) != coins(theirs) {
+        "the coins it spends or their order"
+    } else if ours.output != theirs.output {
+        "its outputs or their order"
+    } else if ours != theirs {
+        "an input's sequence"
+    } else {
+        return Ok(());
+    };
+    Err(ContributionError::OtherTransaction(differs))
+}
+
+/// Every field that isn't a signature equals ours or is absent. Unknown and proprietary fields are
+/// neither compared nor kept (T20).
+fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
+    let altered = |field: String| Err(ContributionError::Altered { field });
+    if !is_subset(&theirs.xpub, &ours.xpub) {
+        return altered("global xpub".to_owned());
+    }
+    for (number, (ours, theirs)) in ours.inputs.iter().zip(&theirs.inputs).enumerate() {
+        let checks = [
+            (
+                "non_witness_utxo",
+                same_previous(
+                    theirs.non_witness_utxo.as_ref(),
+                    ours.non_witness_utxo.as_ref(),
+                ),
+            ),
+            (
+                "witness_utxo",
+                absent_or_same(&theirs.witness_utxo, &ours.witness_utxo),
+            ),
+            ("sighash_type", is_all(theirs.sighash_type)),
+            (
+                "redeem_script",
+                absent_or_same(&theirs.redeem_script, &ours.redeem_script),
+            ),
+            (
+                "witness_script",
+                absent_or_same(&theirs.witness_script, &ours.witness_script),
+            ),
+            (
+                "bip32_derivation",
+                is_subset(&theirs.bip32_derivation, &ours.bip32_derivation),
+            ),
+            (
+                "tap_scripts",
+                is_subset(&theirs.tap_scripts, &ours.tap_scripts),
+            ),
+            (
+                "tap_key_origins",
+                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
+            ),
+            (
+                "tap_internal_key",
+                absent_or_same(&theirs.tap_internal_key, &ours.tap_internal_key),
+            ),
+            (
+                "tap_merkle_root",
+                absent_or_same(&theirs.tap_merkle_root, &ours.tap_merkle_root),
+            ),
+            (
+                "ripemd160_preimages",
+                is_subset(&theirs.ripemd160_preimages, &ours.ripemd160_preimages),
+            ),
+            (
+                "sha256_preimages",
+                is_subset(&theirs.sha256_preimages, &ours.sha256_preimages),
+            ),
+            (
+                "hash160_preimages",
+                is_subset(&theirs.hash160_preimages, &ours.hash160_preimages),
+            ),
+            (
+                "hash256_preimages",
+                is_subset(&theirs.hash256_preimages, &ours.hash256_preimages),
+            ),
+        ];
+        if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
+            return altered(format!("inputs[{number}].{field}"));
+        }
+    }
+    for (number, (ours, theirs)) in ours.outputs.iter().zip(&theirs.outputs).enumerate() {
+        let checks = [
+            (
+                "redeem_script",
+                absent_or_same(&theirs.redeem_script, &ours.redeem_script),
+            ),
+            (
+                "witness_script",
+                absent_or_same(&theirs.witness_script, &ours.witness_script),
+            ),
+            (
+                "bip32_derivation",
+                is_subset(&theirs.bip32_derivation, &ours.bip32_derivation),
+            ),
+            (
+                "tap_internal_key",
+                absent_or_same(&theirs.tap_internal_key, &ours.tap_internal_key),
+            ),
+            ("tap_tree", absent_or_same(&theirs.tap_tree, &ours.tap_tree)),
+            (
+                "tap_key_origins",
+                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
+            ),
+        ];
+        if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
+            return altered(format!("outputs[{number}].{field}"));
+        }
+    }
+    Ok(())
+}
+
+/// A transaction is what its id says; programs write it with or without its witnesses.
+fn same_previous(theirs: Option<&Transaction>, ours: Option<&Transaction>) -> bool {
+    theirs
+        .is_none_or(|theirs| ours.is_some_and(|ours| theirs.compute_txid() == ours.compute_txid()))
+}
+
+fn absent_or_same<T: PartialEq>(theirs: &Option<T>, ours: &Option<T>) -> bool {
+    theirs.is_none() || theirs == ours
+}
+
+/// Devices add the field when they sign: it may say ALL even where ours says nothing.
+fn is_all(theirs: Option<bitcoin::psbt::PsbtSighashType>) -> bool {
+    theirs.is_none_or(|found| found.to_u32() == EcdsaSighashType::All.to_u32())
+}
+
+fn is_subset<K: Ord, V: PartialEq>(theirs: &BTreeMap<K, V>, ours: &BTreeMap<K, V>) -> bool {
+    theirs
+        .iter()
+        .all(|(key, value)| ours.get(key) == Some(value))
+}

@@ -1,0 +1,75 @@
+//! The final transaction: picks a satisfiable set of the verified signatures for every input,
+//! writes the witnesses and runs the consensus check over the result.
+
+use crate::consensus::{ConsensusError, verify_transaction};
+use crate::proposal::{Proposal, SignatureSet, Slot};
+use bitcoin::{PublicKey, Sequence, Transaction, Witness, absolute, ecdsa, relative};
+use miniscript::Satisfier;
+
+/// Why no final transaction came out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FinalizeError {
+    /// An input's signatures don't satisfy any path.
+    #[error("input {input} hasn't got the signatures for any spending path yet")]
+    Incomplete {
+        /// Index of the input.
+        input: usize,
+    },
+    /// The finished transaction would be refused by every node. Signatures were verified one by
+    /// one, so this means that something is wrong here.
+    #[error("the finished transaction doesn't pass the consensus check: {0}; nothing was sent")]
+    Consensus(#[from] ConsensusError),
+}
+
+/// Builds the final transaction. The same signatures always give the same transaction.
+pub fn finalize(
+    proposal: &Proposal,
+    signatures: &SignatureSet,
+) -> Result<Transaction, FinalizeError> {
+    let mut transaction = proposal.transaction().clone();
+    for (input, coin) in proposal.inputs().iter().enumerate() {
+        let satisfier = Signed {
+            signatures,
+            input: u32::try_from(input).map_err(|_| FinalizeError::Incomplete { input })?,
+            sequence: transaction.input[input].sequence,
+            lock_time: transaction.lock_time,
+        };
+        let (witness, script_sig) = coin
+            .derived
+            .descriptor
+            .get_satisfaction(&satisfier)
+            .map_err(|_| FinalizeError::Incomplete { input })?;
+        transaction.input[input].witness = Witness::from_slice(&witness);
+        transaction.input[input].script_sig = script_sig;
+    }
+    verify_transaction(&transaction, &proposal.prevouts())?;
+    Ok(transaction)
+}
+
+/// The verified signatures of one input, and what its locks allow.
+#[derive(Debug)]
+struct Signed<'a> {
+    signatures: &'a SignatureSet,
+    input: u32,
+    sequence: Sequence,
+    lock_time: absolute::LockTime,
+}
+
+impl Satisfier<PublicKey> for Signed<'_> {
+    fn lookup_ecdsa_sig(&self, public_key: &PublicKey) -> Option<ecdsa::Signature> {
+        self.signatures
+            .get(&Slot {
+                input: self.input,
+                public_key: *public_key,
+            })
+            .copied()
+    }
+    fn check_older(&self, lock: relative::LockTime) -> bool {
+        self.sequence
+            .to_relative_lock_time()
+            .is_some_and(|actual| lock.is_implied_by(actual))
+    }
+    fn check_after(&self, lock: absolute::LockTime) -> bool {
+        self.sequence.enables_absolute_lock_time() && lock.is_implied_by(self.lock_time)
+    }
+}

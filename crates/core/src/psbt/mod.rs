@@ -1,0 +1,15 @@
+//! PSBTs in and out (BIP-0174): strict reading of foreign bytes, admission of the signatures in
+//! them, and the final transaction.
+//!
+//! A foreign PSBT is never combined with ours. The stored proposal is the only base; of a foreign
+//! file nothing but signatures is taken, and each of them only after it verified against our own
+//! transaction, amounts and scripts.
+
+mod contribution;
+mod finalize;
+mod raw;
+mod wire;
+
+pub use contribution::{Admission, Admitted, ContributionError, RefusedSignature, admit};
+pub use finalize::{FinalizeError, finalize};
+pub use wire::{ForeignPsbt, MAX_BYTES, RawSignature, WireError, read, to_base64};

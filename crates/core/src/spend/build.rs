@@ -1,0 +1,432 @@
+//! Builds the pinned transaction of a proposal and the PSBT that asks for its signatures.
+
+use super::limits::FeeRefusal;
+use super::request::{Available, Recipient, Request, Send};
+use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
+use crate::journal::tagged;
+use crate::keychain::Keychain;
+use crate::proposal::{PinError, Proposal};
+use crate::vault::{Derived, Vault, VaultError};
+use bitcoin::{
+    Address, Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight,
+    absolute, transaction,
+};
+
+/// More inputs than this make files that signing devices refuse.
+const MAX_INPUTS: usize = 500;
+/// Outpoint, sequence and the length byte of an empty script, in weight units.
+const INPUT_BASE: u64 = 4 * (36 + 4 + 1);
+
+/// Why a spend can't be proposed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpendError {
+    /// No recipient.
+    #[error("nobody is to be paid: name at least one recipient")]
+    NoRecipients,
+    /// `all` twice.
+    #[error("only one recipient can get `all`")]
+    AllTwice,
+    /// An output that nodes wouldn't relay.
+    #[error("{} sat to {address} is dust, nodes don't relay it: send at least {} sat", amount.to_sat(), minimum.to_sat())]
+    Dust {
+        /// To whom.
+        address: String,
+        /// How much.
+        amount: Amount,
+        /// The least for this kind of address.
+        minimum: Amount,
+    },
+    /// Money that nobody could spend afterwards.
+    #[error(
+        "what is sent to {address} can't be spent by anybody who owns it ({reason}): check the address"
+    )]
+    Burn {
+        /// To where.
+        address: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Not enough.
+    #[error("there isn't enough: {} sat to send and about {} sat of fee, but {} sat available", shortage.wanted.to_sat(), shortage.fee.to_sat(), shortage.available.to_sat())]
+    NotEnough {
+        /// The numbers.
+        shortage: Shortage,
+    },
+    /// Too many small coins.
+    #[error(
+        "this takes {inputs} coins, more than the {MAX_INPUTS} that signing devices handle: send less, or join small coins first"
+    )]
+    TooManyInputs {
+        /// How many.
+        inputs: usize,
+    },
+    /// Absurd fee.
+    #[error("{0}: lower the fee rate, or say --allow-high-fee if it is meant")]
+    Fee(#[from] FeeRefusal),
+    /// No such spending path.
+    #[error("the vault has no spending path {path}, they are numbered from 1 to {count}")]
+    NoSuchPath {
+        /// As people count: from 1.
+        path: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// The ledger doesn't have a coin's transaction.
+    #[error("the transaction that made coin {0} isn't in the ledger: run `quorate sync` first")]
+    NoPrevious(OutPoint),
+    /// The coin's script isn't what we derive.
+    #[error(
+        "coin {0} doesn't pay to this vault's own script: the ledger is damaged, run `quorate sync --rescan`"
+    )]
+    ForeignCoin(OutPoint),
+    /// Deriving failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What was built doesn't pass our own check.
+    #[error("the transaction that was built is wrong: {0}; nothing was stored")]
+    Check(#[from] PinError),
+}
+
+/// Builds a proposal for `request`.
+pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendError> {
+    let count = vault.policy().paths.len();
+    if request.path >= count {
+        return Err(SpendError::NoSuchPath {
+            path: request.path + 1,
+            count,
+        });
+    }
+    check_recipients(request.recipients)?;
+    let change = vault.derive(Keychain::Change, request.change_index)?;
+    let weights = weights(vault, request, &change.script_pubkey);
+    let plan = plan(request, weights, &change.script_pubkey)?;
+    if plan.coins.len() > MAX_INPUTS {
+        return Err(SpendError::TooManyInputs {
+            inputs: plan.coins.len(),
+        });
+    }
+    let mut random = Random::new(request.entropy);
+    let mut coins: Vec<&Available> = plan
+        .coins
+        .iter()
+        .map(|&coin| &request.coins[coin])
+        .collect();
+    let mut outputs: Vec<(TxOut, bool)> = plan
+        .payments
+        .into_iter()
+        .map(|payment| (payment, false))
+        .collect();
+    if let Some(value) = plan.change {
+        outputs.push((
+            TxOut {
+                value,
+                script_pubkey: change.script_pubkey.clone(),
+            },
+            true,
+        ));
+    }
+    random.shuffle(&mut coins);
+    random.shuffle(&mut outputs);
+    let sequence = vault
+        .required_sequence(request.path)
+        .unwrap_or(Sequence::ENABLE_RBF_NO_LOCKTIME);
+    let transaction = Transaction {
+        version: transaction::Version::TWO,
+        lock_time: lock_time(vault, request, &mut random),
+        input: coins
+            .iter()
+            .map(|coin| TxIn {
+                previous_output: coin.outpoint,
+                sequence,
+                ..TxIn::default()
+            })
+            .collect(),
+        output: outputs.iter().map(|(output, _)| output.clone()).collect(),
+    };
+    let psbt = fill(vault, request, transaction, &coins, &outputs, &change)?;
+    let proposal = Proposal::check(vault, psbt)?;
+    let paid: Amount = outputs
+        .iter()
+        .filter(|(_, change)| !change)
+        .map(|(output, _)| output.value)
+        .sum();
+    request.limits.check(
+        proposal.fee(),
+        weights.total(coins.len(), plan.change.is_some()),
+        paid,
+    )?;
+    Ok(proposal)
+}
+
+fn check_recipients(recipients: &[Recipient]) -> Result<(), SpendError> {
+    if recipients.is_empty() {
+        return Err(SpendError::NoRecipients);
+    }
+    if recipients
+        .iter()
+        .filter(|recipient| recipient.send == Send::All)
+        .count()
+        > 1
+    {
+        return Err(SpendError::AllTwice);
+    }
+    for recipient in recipients {
+        if let Some(reason) = burns(&recipient.address) {
+            return Err(SpendError::Burn {
+                address: recipient.address.to_string(),
+                reason,
+            });
+        }
+        if let Send::Exactly(amount) = recipient.send {
+            check_dust(&recipient.address, amount)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_dust(address: &Address, amount: Amount) -> Result<(), SpendError> {
+    let minimum = address.script_pubkey().minimal_non_dust();
+    if amount < minimum {
+        return Err(SpendError::Dust {
+            address: address.to_string(),
+            amount,
+            minimum,
+        });
+    }
+    Ok(())
+}
+
+/// Why money sent there is lost, if it is (T36).
+fn burns(address: &Address) -> Option<&'static str> {
+    let script = address.script_pubkey();
+    if script.is_op_return() {
+        return Some("it is a data output");
+    }
+    if let Some(version) = script.witness_version() {
+        let program = &script.as_bytes()[2..];
+        return match version.to_num() {
+            0 | 1 if program.iter().all(|&byte| byte == 0) => Some("its program is all zeros"),
+            0 => None,
+            1 if program.len() == 32 => None,
+            _ => Some("its witness version isn't in use yet, so anybody could take it"),
+        };
+    }
+    let hash = if script.is_p2sh() {
+        &script.as_bytes()[2..22]
+    } else {
+        script.as_bytes().get(3..23)?
+    };
+    hash.iter()
+        .all(|&byte| byte == 0)
+        .then_some("its hash is all zeros")
+}
+
+fn weights(vault: &Vault, request: &Request<'_>, change: &ScriptBuf) -> Weights {
+    let output = |script: &ScriptBuf| {
+        TxOut {
+            value: Amount::ZERO,
+            script_pubkey: script.clone(),
+        }
+        .weight()
+    };
+    Weights {
+        input: Weight::from_wu(INPUT_BASE) + vault.satisfaction_weight(request.path),
+        outputs: request
+            .recipients
+            .iter()
+            .map(|to| output(&to.address.script_pubkey()))
+            .sum(),
+        change: output(change),
+        recipients: request.recipients.len(),
+    }
+}
+
+/// Who gets what, out of which coins.
+struct Plan {
+    coins: Vec<usize>,
+    payments: Vec<TxOut>,
+    change: Option<Amount>,
+}
+
+fn plan(request: &Request<'_>, weights: Weights, change: &ScriptBuf) -> Result<Plan, SpendError> {
+    let values: Vec<Amount> = request.coins.iter().map(|coin| coin.value).collect();
+    let wanted = request
+        .recipients
+        .iter()
+        .try_fold(Amount::ZERO, |sum, recipient| match recipient.send {
+            Send::Exactly(amount) => sum
+                .checked_add(amount)
+                .filter(|&sum| sum <= Amount::MAX_MONEY),
+            Send::All => Some(sum),
+        });
+    let available = values
+        .iter()
+        .copied()
+        .fold(Amount::ZERO, |sum, value| sum + value);
+    let short = |wanted, fee| SpendError::NotEnough {
+        shortage: Shortage {
+            wanted,
+            fee,
+            available,
+        },
+    };
+    let wanted = wanted.ok_or_else(|| short(Amount::MAX_MONEY, Amount::ZERO))?;
+    let sweep = request
+        .recipients
+        .iter()
+        .find(|recipient| recipient.send == Send::All);
+    let (choice, rest) = if let Some(sweep) = sweep {
+        let coins: Vec<usize> = (0..values.len()).collect();
+        let fee = fee_for(request.fee_rate, weights.total(coins.len(), false));
+        let rest = available
+            .checked_sub(wanted)
+            .and_then(|left| left.checked_sub(fee))
+            .ok_or_else(|| short(wanted, fee))?;
+        check_dust(&sweep.address, rest)?;
+        (
+            Choice {
+                coins,
+                change: None,
+            },
+            rest,
+        )
+    } else {
+        let dust = change.minimal_non_dust();
+        let choice = if request.all_coins {
+            let coins = (0..values.len()).collect();
+            settle(&values, coins, wanted, request.fee_rate, weights, dust).ok_or_else(|| {
+                short(
+                    wanted,
+                    fee_for(request.fee_rate, weights.total(values.len(), false)),
+                )
+            })?
+        } else {
+            select(&values, wanted, request.fee_rate, weights, dust)
+                .map_err(|shortage| SpendError::NotEnough { shortage })?
+        };
+        (choice, Amount::ZERO)
+    };
+    if choice.coins.is_empty() {
+        return Err(short(wanted, Amount::ZERO));
+    }
+    let payments = request
+        .recipients
+        .iter()
+        .map(|recipient| TxOut {
+            value: match recipient.send {
+                Send::Exactly(amount) => amount,
+                Send::All => rest,
+            },
+            script_pubkey: recipient.address.script_pubkey(),
+        })
+        .collect();
+    Ok(Plan {
+        coins: choice.coins,
+        payments,
+        change: choice.change,
+    })
+}
+
+/// The tip's height, so that a miner gains nothing by mining the last block again with our fee in
+/// it; one time in ten up to 100 blocks earlier, so that spends held back for some time don't stand
+/// out. A spending path with an absolute lock needs at least that.
+fn lock_time(vault: &Vault, request: &Request<'_>, random: &mut Random) -> absolute::LockTime {
+    let mut height = request.tip;
+    if random.below(10) == 0 {
+        height = height.saturating_sub(u32::try_from(random.below(100)).unwrap_or(0));
+    }
+    if let Some(absolute::LockTime::Blocks(needed)) = vault.required_lock_time(request.path) {
+        height = height.max(needed.to_consensus_u32());
+    }
+    absolute::LockTime::from_height(height).unwrap_or(absolute::LockTime::ZERO)
+}
+
+fn fill(
+    vault: &Vault,
+    request: &Request<'_>,
+    transaction: Transaction,
+    coins: &[&Available],
+    outputs: &[(TxOut, bool)],
+    change: &Derived,
+) -> Result<Psbt, SpendError> {
+    let mut psbt =
+        Psbt::from_unsigned_tx(transaction).map_err(|_| PinError::Empty("unsigned inputs"))?;
+    for cosigner in vault.cosigners() {
+        let key = &cosigner.key;
+        psbt.xpub
+            .insert(*key.xpub(), (key.fingerprint(), key.origin_path().clone()));
+    }
+    for (fields, coin) in psbt.inputs.iter_mut().zip(coins) {
+        let derived = vault.derive(coin.keychain, coin.index)?;
+        let mut previous = request
+            .previous
+            .transaction(coin.outpoint)
+            .ok_or(SpendError::NoPrevious(coin.outpoint))?;
+        let prevout = previous.output.get(coin.outpoint.vout as usize);
+        let prevout = prevout
+            .filter(|prevout| {
+                prevout.script_pubkey == derived.script_pubkey && prevout.value == coin.value
+            })
+            .ok_or(SpendError::ForeignCoin(coin.outpoint))?;
+        // Without witnesses, as Bitcoin Core writes it: the id doesn't cover them, and they would
+        // only make the file larger.
+        for input in &mut previous.input {
+            input.witness.clear();
+        }
+        // Both: devices check the amount in the previous transaction, others read only the short one.
+        fields.witness_utxo = Some(prevout.clone());
+        fields.non_witness_utxo = Some(previous);
+        fields.witness_script.clone_from(&derived.witness_script);
+        fields.redeem_script.clone_from(&derived.redeem_script);
+        fields.bip32_derivation = derivations(&derived);
+    }
+    for (fields, (_, is_change)) in psbt.outputs.iter_mut().zip(outputs) {
+        if *is_change {
+            fields.witness_script.clone_from(&change.witness_script);
+            fields.redeem_script.clone_from(&change.redeem_script);
+            fields.bip32_derivation = derivations(change);
+        }
+    }
+    Ok(psbt)
+}
+
+fn derivations(
+    derived: &Derived,
+) -> std::collections::BTreeMap<bitcoin::secp256k1::PublicKey, bitcoin::bip32::KeySource> {
+    derived
+        .keys
+        .iter()
+        .map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
+        .collect()
+}
+
+/// Numbers drawn from the request's random bytes by hashing them with a counter.
+struct Random {
+    seed: [u8; 32],
+    drawn: u64,
+}
+
+impl Random {
+    const fn new(seed: [u8; 32]) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    /// A number below `bound`. The bias of the remainder is below 2^-40 for our small bounds.
+    fn below(&mut self, bound: usize) -> usize {
+        let mut data = self.seed.to_vec();
+        data.extend(self.drawn.to_le_bytes());
+        self.drawn += 1;
+        let hash = tagged(b"Quorate/random", &data);
+        let number = hash[..8]
+            .iter()
+            .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+        usize::try_from(number % bound.max(1) as u64).unwrap_or(0)
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let other = self.below(last + 1);
+            items.swap(last, other);
+        }
+    }
+}

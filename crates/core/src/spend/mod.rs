@@ -1,0 +1,14 @@
+//! Spending: from a wish (who gets how much, at which fee rate) to a pinned transaction, and back
+//! from a transaction to what a person must see before signing.
+
+mod build;
+mod limits;
+mod request;
+mod review;
+mod select;
+
+pub use build::{SpendError, propose};
+pub use limits::{BurnRefusal, FeeLimits, FeeRefusal};
+pub use request::{Available, Previous, Recipient, Request, Send};
+pub use review::{Finding, Payment, Review, review, words};
+pub use select::Shortage;

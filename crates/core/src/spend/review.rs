@@ -1,0 +1,228 @@
+//! What a person must see before signing, out of the transaction itself and the vault's own
+//! derivation. Nothing a file claims about itself is repeated here.
+
+use super::limits::{BurnRefusal, FeeLimits, FeeRefusal};
+use crate::journal::tagged;
+use crate::keychain::Keychain;
+use crate::policy::Timelock;
+use crate::proposal::Proposal;
+use crate::vault::Vault;
+use bitcoin::{Address, Amount, FeeRate, ScriptBuf, Weight, consensus};
+
+/// Change further ahead than this is easily lost: common devices refuse it (T09).
+const MAX_CHANGE_GAP: u32 = 200;
+
+/// One output as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its place among the outputs.
+    pub output: usize,
+    /// The script paid to.
+    pub script: ScriptBuf,
+    /// Its address, when it has one.
+    pub address: Option<Address>,
+    /// How much.
+    pub amount: Amount,
+    /// Where the vault derives it, when it is the vault's own.
+    pub ours: Option<(Keychain, u32)>,
+}
+
+/// Something a person should know before signing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// Fee over the usual limits.
+    HighFee(FeeRefusal),
+    /// An output that burns money.
+    Burn {
+        /// Index of the output.
+        output: usize,
+    },
+    /// Nothing leaves the vault.
+    StaysInside,
+    /// Change at an index far ahead of what is in use.
+    DistantChange {
+        /// Index of the output.
+        output: usize,
+        /// Its derivation index.
+        index: u32,
+    },
+    /// The transaction uses a recovery path's lock.
+    Recovery {
+        /// Index of the path.
+        path: usize,
+    },
+}
+
+/// A proposal as a person has to see it.
+#[derive(Debug, Clone)]
+pub struct Review {
+    /// Everything that isn't change, in the transaction's order. A payment to one of our receive
+    /// addresses is among them, marked as ours.
+    pub recipients: Vec<Payment>,
+    /// What comes back, proven by our own derivation.
+    pub change: Vec<Payment>,
+    /// What the coins are worth together.
+    pub spent: Amount,
+    /// Inputs less outputs.
+    pub fee: Amount,
+    /// By worst-case signature sizes.
+    pub fee_rate: FeeRate,
+    /// Worst-case weight of the final transaction.
+    pub weight: Weight,
+    /// Indexes of the spending paths whose locks this transaction can meet.
+    pub paths: Vec<usize>,
+    /// What to look at twice.
+    pub findings: Vec<Finding>,
+    /// Eight words over the whole transaction, to compare by voice.
+    pub words: [&'static str; 8],
+}
+
+/// Reviews a checked proposal. `used` is the highest index in use on the change keychain, where
+/// it is known.
+#[must_use]
+pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
+    let outputs = proposal.outputs().iter().enumerate();
+    let payments = outputs.map(|(output, judged)| Payment {
+        output,
+        script: judged.txout.script_pubkey.clone(),
+        address: Address::from_script(&judged.txout.script_pubkey, vault.network()).ok(),
+        amount: judged.txout.value,
+        ours: judged.ours,
+    });
+    // A payment to one of our receive addresses is a payment, not change.
+    let is_change = |payment: &Payment| matches!(payment.ours, Some((Keychain::Change, _)));
+    let (change, recipients): (Vec<_>, Vec<_>) = payments.partition(is_change);
+    let paths = paths(vault, proposal);
+    let weight = weight(vault, proposal, &paths);
+    let fee = proposal.fee();
+    let coins = proposal.inputs().iter();
+    let mut review = Review {
+        spent: coins.map(|input| input.prevout.value).sum(),
+        fee_rate: FeeRate::from_sat_per_kwu((fee.to_sat() * 1000).div_ceil(weight.to_wu().max(1))),
+        words: words(proposal),
+        recipients,
+        change,
+        fee,
+        weight,
+        paths,
+        findings: Vec::new(),
+    };
+    review.findings = findings(vault, &review, used);
+    review
+}
+
+fn findings(vault: &Vault, review: &Review, used: Option<u32>) -> Vec<Finding> {
+    let burns = review.burns().map(|payment| Finding::Burn {
+        output: payment.output,
+    });
+    let mut findings: Vec<Finding> = burns.collect();
+    for payment in &review.change {
+        if let Some((_, index)) = payment.ours
+            && index > used.unwrap_or(0).saturating_add(MAX_CHANGE_GAP)
+        {
+            let output = payment.output;
+            findings.push(Finding::DistantChange { output, index });
+        }
+    }
+    if review.sent() == Amount::ZERO {
+        findings.push(Finding::StaysInside);
+    }
+    if let Err(refusal) = review.check_fee(&FeeLimits::default()) {
+        findings.push(Finding::HighFee(refusal));
+    }
+    let locked = |path: &&usize| vault.policy().paths[**path].lock.is_some();
+    if let Some(&path) = review.paths.iter().find(locked) {
+        findings.push(Finding::Recovery { path });
+    }
+    findings
+}
+
+impl Review {
+    /// What leaves the vault, the fee not counted.
+    #[must_use]
+    pub fn sent(&self) -> Amount {
+        let outside = self.recipients.iter().filter(|to| to.ours.is_none());
+        outside.map(|to| to.amount).sum()
+    }
+
+    /// What the fee is measured by: what leaves the vault, or all outputs when nothing does.
+    #[must_use]
+    pub fn fee_basis(&self) -> Amount {
+        match self.sent() {
+            Amount::ZERO => self.spent - self.fee,
+            sent => sent,
+        }
+    }
+
+    /// T22: judges the fee.
+    pub fn check_fee(&self, limits: &FeeLimits) -> Result<(), FeeRefusal> {
+        limits.check(self.fee, self.weight, self.fee_basis())
+    }
+
+    /// T36: refuses to send money where nobody could spend it again.
+    pub fn check_burn(&self) -> Result<(), BurnRefusal> {
+        match self.burns().next() {
+            Some(payment) => Err(BurnRefusal {
+                output: payment.output,
+                amount: payment.amount,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn burns(&self) -> impl Iterator<Item = &Payment> {
+        let payments = self.recipients.iter();
+        payments.filter(|to| to.script.is_op_return() && to.amount > Amount::ZERO)
+    }
+}
+
+/// The spending paths whose timelocks this transaction's fields can meet on every input.
+fn paths(vault: &Vault, proposal: &Proposal) -> Vec<usize> {
+    let tx = proposal.transaction();
+    let meets = |lock: Option<Timelock>| match lock {
+        None => true,
+        Some(Timelock::Older(blocks)) => tx.input.iter().all(|input| {
+            matches!(input.sequence.to_relative_lock_time(),
+                Some(bitcoin::relative::LockTime::Blocks(age)) if age.value() >= blocks)
+        }),
+        Some(Timelock::After(height)) => {
+            tx.lock_time.is_block_height()
+                && tx.lock_time.to_consensus_u32() >= height
+                && tx
+                    .input
+                    .iter()
+                    .all(|input| input.sequence.enables_absolute_lock_time())
+        }
+    };
+    let paths = vault.policy().paths.iter().enumerate();
+    paths
+        .filter(|(_, path)| meets(path.lock))
+        .map(|(index, _)| index)
+        .collect()
+}
+
+fn weight(vault: &Vault, proposal: &Proposal, paths: &[usize]) -> Weight {
+    let base = proposal.transaction().weight();
+    // A transaction that carries a recovery path's lock was made for that path; one that no path
+    // fits is weighed by the heaviest, which is what no path's number stands for.
+    let path = paths.last().copied().unwrap_or(usize::MAX);
+    let path = vault.satisfaction_weight(path);
+    // The marker and flag of the segwit serialization weigh 2.
+    base + Weight::from_wu(2) + Weight::from_wu(path.to_wu() * proposal.inputs().len() as u64)
+}
+
+/// Eight words of the BIP-0039 English list: 88 bits of a hash over the vault's id and the whole
+/// unsigned transaction. People who read them to each other hold the same transaction.
+#[must_use]
+pub fn words(proposal: &Proposal) -> [&'static str; 8] {
+    let mut data = proposal.vault().as_bytes().to_vec();
+    data.extend(consensus::serialize(proposal.transaction()));
+    let hash = tagged(b"Quorate/words", &data);
+    let list = bip39::Language::English.word_list();
+    std::array::from_fn(|place| {
+        let index = (place * 11..place * 11 + 11).fold(0, |index, bit| {
+            index << 1 | usize::from(hash[bit / 8] >> (7 - bit % 8) & 1)
+        });
+        list[index]
+    })
+}

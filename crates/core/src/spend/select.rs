@@ -1,0 +1,206 @@
+//! Coin selection: `bdk_coin_select` chooses, whole-number arithmetic decides. The library counts in
+//! floating point; what it proposes is taken only after exact sums confirm it.
+
+use bdk_coin_select::metrics::LowestFee;
+use bdk_coin_select::{
+    Candidate, ChangePolicy, CoinSelector, DrainWeights, FeeRate as SelectRate, Target, TargetFee,
+    TargetOutputs,
+};
+use bitcoin::{Amount, FeeRate, Weight};
+
+/// Candidates offered to the search: it is exponential at heart, and more don't make it better.
+const SEARCH_CANDIDATES: usize = 2_000;
+const SEARCH_ROUNDS: usize = 20_000;
+/// The rate at which change will be spent some day, for weighing its cost.
+const LONG_TERM_RATE: f32 = 10.0;
+
+/// Not enough money, with the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortage {
+    /// What the recipients get together.
+    pub wanted: Amount,
+    /// What the fee for spending everything would be.
+    pub fee: Amount,
+    /// What there is.
+    pub available: Amount,
+}
+
+/// The parts of the weight that don't depend on the choice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weights {
+    /// One input with its worst-case witness, and 164 for outpoint, script length and sequence.
+    pub(super) input: Weight,
+    /// All recipients' outputs.
+    pub(super) outputs: Weight,
+    /// The change output.
+    pub(super) change: Weight,
+    /// How many recipients there are: their count is written in front.
+    pub(super) recipients: usize,
+}
+
+impl Weights {
+    /// Worst-case weight of the whole transaction.
+    pub(super) fn total(&self, inputs: usize, change: bool) -> Weight {
+        let outputs = self.recipients + usize::from(change);
+        let fixed = 4 * (4 + 4 + compact(inputs) + compact(outputs)) + 2;
+        let mut weight = Weight::from_wu(fixed) + self.outputs;
+        weight += Weight::from_wu(self.input.to_wu() * inputs as u64);
+        if change {
+            weight += self.change;
+        }
+        weight
+    }
+}
+
+const fn compact(count: usize) -> u64 {
+    match count {
+        0..=0xfc => 1,
+        0xfd..=0xffff => 3,
+        _ => 5,
+    }
+}
+
+/// Fee at `rate` for `weight`, as nodes count: by whole virtual bytes, rounded up to a satoshi.
+pub(super) fn fee_for(rate: FeeRate, weight: Weight) -> Amount {
+    let weight = u128::from(weight.to_vbytes_ceil()) * 4;
+    let sats = (u128::from(rate.to_sat_per_kwu()) * weight).div_ceil(1000);
+    Amount::from_sat(
+        u64::try_from(sats)
+            .unwrap_or(u64::MAX)
+            .min(Amount::MAX_MONEY.to_sat()),
+    )
+}
+
+/// The choice: indexes into the values, and the change worth making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) coins: Vec<usize>,
+    pub(super) change: Option<Amount>,
+}
+
+/// Chooses among coins of these `values` to pay `wanted` at `rate`. Change below `dust` isn't made.
+pub(super) fn select(
+    values: &[Amount],
+    wanted: Amount,
+    rate: FeeRate,
+    weights: Weights,
+    dust: Amount,
+) -> Result<Choice, Shortage> {
+    // The largest first: the search gets the most valuable ones, and what is left out is what a
+    // spend of this size would not touch anyway.
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by_key(|&coin| std::cmp::Reverse(values[coin]));
+    let searched: Vec<usize> = order.iter().copied().take(SEARCH_CANDIDATES).collect();
+    if let Some(found) = search(values, &searched, wanted, rate, weights, dust)
+        && let Some(choice) = settle(values, found, wanted, rate, weights, dust)
+    {
+        return Ok(choice);
+    }
+    // The search found nothing: take the largest until it is enough.
+    let mut spent = Amount::ZERO;
+    for (count, &coin) in (1..).zip(&order) {
+        spent = spent.checked_add(values[coin]).unwrap_or(Amount::MAX_MONEY);
+        let needed = wanted.checked_add(fee_for(rate, weights.total(count, false)));
+        if needed.is_some_and(|needed| spent >= needed) {
+            return settle(values, order[..count].to_vec(), wanted, rate, weights, dust)
+                .ok_or(shortage(values, wanted, rate, weights));
+        }
+    }
+    Err(shortage(values, wanted, rate, weights))
+}
+
+fn shortage(values: &[Amount], wanted: Amount, rate: FeeRate, weights: Weights) -> Shortage {
+    let fee = fee_for(rate, weights.total(values.len().max(1), false));
+    Shortage {
+        wanted,
+        fee,
+        available: sum(values.iter().copied()),
+    }
+}
+
+/// What exactly comes of spending `coins`: with change, without it, or `None` when it isn't enough.
+pub(super) fn settle(
+    values: &[Amount],
+    coins: Vec<usize>,
+    wanted: Amount,
+    rate: FeeRate,
+    weights: Weights,
+    dust: Amount,
+) -> Option<Choice> {
+    let spent = sum(coins.iter().map(|&coin| values[coin]));
+    let left = spent.checked_sub(wanted)?;
+    let bare = fee_for(rate, weights.total(coins.len(), false));
+    let with_change = fee_for(rate, weights.total(coins.len(), true));
+    left.checked_sub(bare)?;
+    // Making change is worth it once it carries more than spending it will cost.
+    let later = fee_for(FeeRate::from_sat_per_kwu(250 * 10), weights.input);
+    let change = left
+        .checked_sub(with_change)
+        .filter(|&change| change >= dust.max(later));
+    Some(Choice { coins, change })
+}
+
+fn sum(values: impl Iterator<Item = Amount>) -> Amount {
+    values.fold(Amount::ZERO, |sum, value| {
+        sum.checked_add(value).unwrap_or(Amount::MAX_MONEY)
+    })
+}
+
+fn search(
+    values: &[Amount],
+    order: &[usize],
+    wanted: Amount,
+    rate: FeeRate,
+    weights: Weights,
+    dust: Amount,
+) -> Option<Vec<usize>> {
+    let candidates: Vec<Candidate> = order
+        .iter()
+        .map(|&coin| Candidate {
+            value: values[coin].to_sat(),
+            weight: weights.input.to_wu(),
+            input_count: 1,
+            is_segwit: true,
+        })
+        .collect();
+    let drain = DrainWeights {
+        output_weight: weights.change.to_wu(),
+        spend_weight: weights.input.to_wu(),
+        n_outputs: 1,
+    };
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a hint for the search, checked exactly afterwards"
+    )]
+    let rate = SelectRate::from_sat_per_wu(rate.to_sat_per_kwu() as f32 / 1000.0);
+    let long_term = SelectRate::from_sat_per_vb(LONG_TERM_RATE);
+    let target = Target {
+        fee: TargetFee {
+            rate,
+            replace: None,
+        },
+        outputs: TargetOutputs {
+            value_sum: wanted.to_sat(),
+            weight_sum: weights.outputs.to_wu(),
+            n_outputs: weights.recipients,
+        },
+    };
+    let change_policy = ChangePolicy::min_value_and_waste(drain, dust.to_sat(), rate, long_term);
+    let metric = LowestFee {
+        target,
+        long_term_feerate: long_term,
+        change_policy,
+    };
+    let mut selector = CoinSelector::new(&candidates);
+    if selector.run_bnb(metric, SEARCH_ROUNDS).is_err() {
+        selector = CoinSelector::new(&candidates);
+        selector.select_until_target_met(target).ok()?;
+    }
+    Some(
+        selector
+            .selected_indices()
+            .iter()
+            .map(|&place| order[place])
+            .collect(),
+    )
+}

@@ -1,0 +1,212 @@
+//! A vault with coins, its cosigners' private keys, and proposals to sign.
+
+use super::{NAMES, vault};
+use bitcoin::bip32::{DerivationPath, Xpriv};
+use bitcoin::secp256k1::{Message, Secp256k1};
+use bitcoin::sighash::SighashCache;
+use bitcoin::{
+    Address, Amount, EcdsaSighashType, FeeRate, Network, OutPoint, Psbt, PublicKey, ScriptBuf,
+    Sequence, Transaction, TxIn, TxOut, absolute, ecdsa, transaction,
+};
+use quorate_core::keychain::Keychain;
+use quorate_core::proposal::{Proposal, SignatureSet};
+use quorate_core::psbt::{Admission, ForeignPsbt, admit, read};
+use quorate_core::spend::{
+    Available, FeeLimits, Previous, Recipient, Request, Send, SpendError, propose,
+};
+use quorate_core::vault::Vault;
+use std::collections::BTreeMap;
+
+/// A vault whose coins come from made-up transactions.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) vault: Vault,
+    pub(crate) coins: Vec<Available>,
+    pub(crate) previous: Known,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Known(pub(crate) BTreeMap<bitcoin::Txid, Transaction>);
+
+impl Previous for Known {
+    fn transaction(&self, outpoint: OutPoint) -> Option<Transaction> {
+        self.0.get(&outpoint.txid).cloned()
+    }
+}
+
+impl World {
+    /// A vault of a built-in policy with one coin for each of `values`.
+    pub(crate) fn new(policy: &str, values: &[u64]) -> Self {
+        let vault = vault(policy);
+        let mut world = Self {
+            vault,
+            coins: Vec::new(),
+            previous: Known::default(),
+        };
+        for (index, &value) in (0u32..).zip(values) {
+            world.add_coin(index, value);
+        }
+        world
+    }
+
+    fn add_coin(&mut self, index: u32, value: u64) {
+        let script = self
+            .vault
+            .derive(Keychain::Receive, index)
+            .unwrap()
+            .script_pubkey;
+        let funding = Transaction {
+            version: transaction::Version::TWO,
+            lock_time: absolute::LockTime::from_consensus(index),
+            input: vec![TxIn::default()],
+            output: vec![
+                TxOut {
+                    value: Amount::from_sat(777),
+                    script_pubkey: ScriptBuf::new(),
+                },
+                TxOut {
+                    value: Amount::from_sat(value),
+                    script_pubkey: script,
+                },
+            ],
+        };
+        let txid = funding.compute_txid();
+        self.previous.0.insert(txid, funding);
+        self.coins.push(Available {
+            outpoint: OutPoint { txid, vout: 1 },
+            value: Amount::from_sat(value),
+            keychain: Keychain::Receive,
+            index,
+            height: Some(100),
+        });
+    }
+
+    pub(crate) fn request<'a>(&'a self, recipients: &'a [Recipient], sat_vb: u64) -> Request<'a> {
+        Request {
+            recipients,
+            fee_rate: FeeRate::from_sat_per_vb(sat_vb).unwrap(),
+            path: 0,
+            coins: &self.coins,
+            all_coins: false,
+            change_index: 0,
+            tip: 150,
+            entropy: [7; 32],
+            limits: FeeLimits::default(),
+            previous: &self.previous,
+        }
+    }
+
+    /// Spends `sats` to a stranger at 2 sat/vB.
+    pub(crate) fn spend(&self, sats: u64) -> Result<Proposal, SpendError> {
+        let recipients = [pay(sats)];
+        propose(&self.vault, &self.request(&recipients, 2))
+    }
+
+    /// A proposal that spends every coin.
+    pub(crate) fn spend_all_coins(&self) -> Proposal {
+        let recipients = [Recipient {
+            address: stranger(1),
+            send: Send::All,
+        }];
+        propose(&self.vault, &self.request(&recipients, 2)).unwrap()
+    }
+
+    /// The proposal's request with this cosigner's signatures on every input.
+    pub(crate) fn sign(&self, proposal: &Proposal, cosigner: usize) -> Psbt {
+        let mut psbt = proposal.psbt().clone();
+        self.sign_into(&mut psbt, proposal, cosigner);
+        psbt
+    }
+
+    pub(crate) fn sign_into(&self, psbt: &mut Psbt, proposal: &Proposal, cosigner: usize) {
+        for input in 0..proposal.inputs().len() {
+            for (key, signature) in self.signatures(proposal, input, cosigner) {
+                psbt.inputs[input].partial_sigs.insert(key, signature);
+            }
+        }
+    }
+
+    /// This cosigner's valid signatures for one input: one for each of its keys in the script.
+    pub(crate) fn signatures(
+        &self,
+        proposal: &Proposal,
+        input: usize,
+        cosigner: usize,
+    ) -> Vec<(PublicKey, ecdsa::Signature)> {
+        let secp = Secp256k1::new();
+        let coin = &proposal.inputs()[input];
+        let hash = SighashCache::new(proposal.transaction())
+            .p2wsh_signature_hash(
+                input,
+                coin.derived.witness_script.as_ref().unwrap(),
+                coin.prevout.value,
+                EcdsaSighashType::All,
+            )
+            .unwrap();
+        let keys = coin
+            .derived
+            .keys
+            .iter()
+            .filter(|key| key.cosigner == cosigner);
+        keys.map(|key| {
+            let private = private_key(&self.vault, cosigner, &key.path);
+            let signature = secp.sign_ecdsa(&Message::from(hash), &private);
+            (
+                key.public_key,
+                ecdsa::Signature {
+                    signature,
+                    sighash_type: EcdsaSighashType::All,
+                },
+            )
+        })
+        .collect()
+    }
+
+    pub(crate) fn admit(&self, proposal: &Proposal, psbt: &Psbt) -> Admission {
+        admit(proposal, &foreign(psbt), &SignatureSet::new()).unwrap()
+    }
+}
+
+/// The private key at `path` of the cosigner whom [`NAMES`] lists; cosigners keep their names.
+pub(crate) fn private_key(
+    vault: &Vault,
+    cosigner: usize,
+    path: &DerivationPath,
+) -> bitcoin::secp256k1::SecretKey {
+    let name = &vault.cosigners()[cosigner].name;
+    let seed = NAMES.iter().position(|known| known == name).unwrap();
+    let master =
+        Xpriv::new_master(Network::Regtest, &[u8::try_from(seed).unwrap() + 1; 32]).unwrap();
+    master
+        .derive_priv(&Secp256k1::new(), path)
+        .unwrap()
+        .private_key
+}
+
+/// Through the wire, as a file would come.
+pub(crate) fn foreign(psbt: &Psbt) -> ForeignPsbt {
+    read(&psbt.serialize()).unwrap()
+}
+
+pub(crate) fn kept(admission: &Admission) -> SignatureSet {
+    admission
+        .new
+        .iter()
+        .map(|one| (one.slot, one.signature))
+        .collect()
+}
+
+/// An address that isn't the vault's.
+pub(crate) fn stranger(number: u8) -> Address {
+    let script = ScriptBuf::from_bytes(vec![0x51, number]);
+    Address::p2wsh(&script, Network::Regtest)
+}
+
+pub(crate) fn pay(sats: u64) -> Recipient {
+    Recipient {
+        address: stranger(1),
+        send: Send::Exactly(Amount::from_sat(sats)),
+    }
+}
+
+pub(crate) const FINAL: Sequence = Sequence::MAX;

@@ -1,0 +1,173 @@
+//! What the entries amount to, as tables. This file alone writes them. It holds no rules: whether
+//! something may be said is decided before an entry is written, never here.
+
+use crate::{StorageError, WriteTx};
+use bitcoin::consensus;
+use quorate_core::journal::{Body, CloseReason, Entry, SignatureText};
+use quorate_core::proposal::ProposalId;
+use quorate_core::vault::VaultId;
+use rusqlite::params;
+
+/// The projected tables, children before parents.
+pub(super) const TABLES: [&str; 5] = [
+    "reservations",
+    "signatures",
+    "proposals",
+    "addresses",
+    "vaults",
+];
+
+/// Adds what `entry` says to the tables.
+pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageError> {
+    let content = entry.content();
+    let (vault, at) = (content.vault, content.at);
+    match &content.body {
+        Body::VaultAdded {
+            name,
+            network,
+            descriptor,
+            cosigners,
+            birth: _,
+        } => {
+            let cosigners = serde_json::to_string(cosigners)
+                .map_err(|error| StorageError::damaged(error.to_string()))?;
+            tx.prepare(
+                "INSERT OR IGNORE INTO vaults (id, name, network, descriptor, cosigners, added_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                vault.as_bytes(),
+                name,
+                network.to_string(),
+                descriptor,
+                cosigners,
+                at
+            ])?;
+        }
+        Body::AddressRevealed {
+            keychain,
+            index,
+            label,
+        } => {
+            tx.prepare(
+                "INSERT OR IGNORE INTO addresses (vault, keychain, idx, label, revealed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                vault.as_bytes(),
+                keychain.index(),
+                index,
+                label,
+                at
+            ])?;
+        }
+        Body::ProposalOpened {
+            proposal,
+            psbt,
+            memo,
+        } => opened(tx, vault, *proposal, psbt, memo.as_deref(), at)?,
+        Body::ContributionAdded {
+            proposal,
+            signatures,
+        } => {
+            for signature in signatures {
+                signed(tx, *proposal, signature, at)?;
+            }
+        }
+        Body::ProposalReleased {
+            proposal,
+            transaction,
+        } => {
+            let transaction = bytes(transaction)?;
+            tx.prepare(
+                "UPDATE proposals SET released = ?2, released_at = ?3 WHERE id = ?1 AND released IS NULL",
+            )?
+            .execute(params![proposal.to_bytes(), transaction, at])?;
+        }
+        Body::ProposalClosed {
+            proposal,
+            reason,
+            note,
+        } => {
+            let reason = match reason {
+                CloseReason::Abandoned => "abandoned",
+                CloseReason::Expired => "expired",
+                CloseReason::Rejected => "rejected",
+            };
+            tx.prepare(
+                "UPDATE proposals SET closed = ?2, note = ?3 WHERE id = ?1 AND closed IS NULL",
+            )?
+            .execute(params![proposal.to_bytes(), reason, note])?;
+            tx.prepare("DELETE FROM reservations WHERE proposal = ?1")?
+                .execute(params![proposal.to_bytes()])?;
+        }
+    }
+    Ok(())
+}
+
+fn opened(
+    tx: &WriteTx<'_>,
+    vault: VaultId,
+    proposal: ProposalId,
+    psbt: &str,
+    memo: Option<&str>,
+    at: u64,
+) -> Result<(), StorageError> {
+    let foreign = quorate_core::psbt::read(psbt.as_bytes()).map_err(|error| {
+        StorageError::damaged(format!(
+            "the PSBT of proposal {proposal} can't be read: {error}"
+        ))
+    })?;
+    let unsigned = &foreign.psbt.unsigned_tx;
+    let added = tx
+        .prepare(
+            "INSERT OR IGNORE INTO proposals (id, vault, txid, psbt, memo, opened_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            proposal.to_bytes(),
+            vault.as_bytes(),
+            consensus::serialize(&unsigned.compute_txid()),
+            foreign.psbt.serialize(),
+            memo,
+            at,
+        ])?;
+    if added == 0 {
+        return Ok(());
+    }
+    for input in &unsigned.input {
+        tx.prepare("INSERT OR IGNORE INTO reservations (vault, txid, vout, proposal) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                vault.as_bytes(),
+                consensus::serialize(&input.previous_output.txid),
+                input.previous_output.vout,
+                proposal.to_bytes(),
+            ])?;
+    }
+    Ok(())
+}
+
+fn signed(
+    tx: &WriteTx<'_>,
+    proposal: ProposalId,
+    signature: &SignatureText,
+    at: u64,
+) -> Result<(), StorageError> {
+    tx.prepare(
+        "INSERT OR IGNORE INTO signatures (proposal, input, public_key, signature, added_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        proposal.to_bytes(),
+        signature.input,
+        bytes(&signature.public_key)?,
+        bytes(&signature.signature)?,
+        at,
+    ])?;
+    Ok(())
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, StorageError> {
+    bitcoin::hex::FromHex::from_hex(text)
+        .map_err(|_| StorageError::damaged("an entry's hex can't be read"))
+}

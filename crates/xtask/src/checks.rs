@@ -1,0 +1,148 @@
+//! `cargo xtask test`, `lint` and `quick`: everything that must hold, in one profile and one target
+//! folder, so that nothing is built twice.
+
+use crate::node;
+use crate::shell::{cargo, run, words};
+use std::io::{BufRead, BufReader};
+use std::ops::AddAssign;
+use std::process::Stdio;
+use std::time::Instant;
+
+/// Format, clippy, documentation.
+///
+/// # Errors
+/// A sentence naming the step that failed.
+pub(crate) fn lint() -> Result<(), String> {
+    format_and_clippy()?;
+    run(cargo("doc --workspace --no-deps --quiet").env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// What can be waited for between two edits.
+///
+/// # Errors
+/// A sentence naming the step that failed.
+pub(crate) fn quick() -> Result<(), String> {
+    format_and_clippy()?;
+    run(&mut cargo("test --quiet -p quorate-core"))
+}
+
+fn format_and_clippy() -> Result<(), String> {
+    run(&mut cargo("fmt --all --check"))?;
+    run(&mut cargo(
+        "clippy --workspace --all-targets --quiet -- -D warnings",
+    ))
+}
+
+/// All tests, doctests included, and a line that sums them up.
+///
+/// # Errors
+/// A sentence, when something fails.
+pub(crate) fn test(with_node: bool) -> Result<(), String> {
+    let start = Instant::now();
+    let (exe, skip) = if with_node {
+        (node::path()?, "")
+    } else {
+        // A test outside `real_node` that wants a node fails with this as the reason.
+        ("left-out-by-no-node".into(), "-- --skip real_node")
+    };
+    // The binary, with the same features as in the tests: cargo unifies them over what it builds.
+    run(&mut cargo("build --workspace --lib --bins --tests"))?;
+    let mut command = cargo(&format!("test --workspace --no-fail-fast {skip}"));
+    command.env("BITCOIND_EXE", &exe).stdout(Stdio::piped());
+    let line = words(&command);
+    eprintln!("$ {line}");
+    let mut child = command
+        .spawn()
+        .map_err(|e| format!("`{line}` can't be started: {e}"))?;
+    let mut sum = Counts::default();
+    for line in BufReader::new(child.stdout.take().expect("piped above")).lines() {
+        let line = line.map_err(|e| format!("the output of the tests can't be read: {e}"))?;
+        println!("{line}");
+        sum += Counts::of(&line);
+    }
+    let status = child.wait().map_err(|e| e.to_string())?;
+    let node = if with_node {
+        format!("on {}", exe.display())
+    } else {
+        "WITHOUT the tests on a real node".to_owned()
+    };
+    let Counts {
+        passed,
+        failed,
+        ignored,
+    } = sum;
+    println!(
+        "\ntests: {passed} passed, {failed} failed, {ignored} ignored, {node}, in {} s",
+        start.elapsed().as_secs()
+    );
+    if !status.success() {
+        Err(format!("`{line}` failed ({status})"))
+    } else if passed == 0 {
+        // The format of the summary lines changed, or nothing ran: both must be seen.
+        Err("no test was counted".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// How many tests ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Counts {
+    /// Reads `test result: ok. 4 passed; 0 failed; 0 ignored; …`; zeros for any other line.
+    fn of(line: &str) -> Self {
+        let Some((_, numbers)) = line
+            .strip_prefix("test result: ")
+            .and_then(|rest| rest.split_once(". "))
+        else {
+            return Self::default();
+        };
+        let number = |word: &str| {
+            numbers
+                .split("; ")
+                .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+                .unwrap_or(0)
+        };
+        Self {
+            passed: number("passed"),
+            failed: number("failed"),
+            ignored: number("ignored"),
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_the_tests_of_every_binary() {
+        let mut sum = Counts::default();
+        for line in [
+            "running 5 tests",
+            "test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 30 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out; finished in 1.20s",
+        ] {
+            sum += Counts::of(line);
+        }
+        let expected = Counts {
+            passed: 34,
+            failed: 2,
+            ignored: 1,
+        };
+        assert_eq!(sum, expected);
+    }
+}
