@@ -41,7 +41,7 @@ CREATE TABLE scripts (
     UNIQUE (vault, keychain, idx)
 ) STRICT;
 -- Not unique: two vaults may share a script (`multi` and `sortedmulti` of the same keys).
-CREATE INDEX scripts_by_script ON scripts (script);
+CREATE INDEX scripts_by_script ON scripts (script, vault);
 
 -- Transactions that pay to or from a vault. `position` is the place in the block; 0 is a coinbase.
 CREATE TABLE transactions (

@@ -43,10 +43,6 @@ impl WriteTx<'_> {
         }
         let new = self.put_transaction(found, tx, place, seen)?;
         self.put_coins(found, place)?;
-        if let Place::Block(_) = place {
-            // From now on it is no mempool transaction; if it becomes one again, it is a new one.
-            self.unsee(&found.txid)?;
-        }
         Ok(new)
     }
 
@@ -188,7 +184,7 @@ impl WriteTx<'_> {
         ] {
             self.prepare(sql)?.execute(key)?;
         }
-        self.unsee(txid)
+        Ok(())
     }
 
     pub(super) fn unsee(&self, txid: &Txid) -> Result<(), StorageError> {

@@ -7,13 +7,13 @@ use bitcoin::Txid;
 use bitcoin::hashes::Hash;
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::VaultRow;
+use std::collections::BTreeSet;
 
 /// Blocks remembered below the lowest cursor: two weeks. A reorg deeper than that starts the vaults
 /// anew.
 const WINDOW: u32 = 2016;
 
-pub(super) const ABOVE: &str = "SELECT DISTINCT txid FROM transactions
-    WHERE height IS NOT NULL AND height > ?1 ORDER BY txid";
+const ABOVE: &str = "SELECT txid FROM transactions WHERE height > ?1";
 
 /// What going back did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl WriteTx<'_> {
         let top: Option<u32> = self
             .prepare("SELECT max(cursor_height) FROM ledger_vault")?
             .query_row([], |row| row.get(0))?;
-        let above: Vec<Txid> = self
+        let above: BTreeSet<Txid> = self
             .prepare(ABOVE)?
             .query_map([fork.height], |row| codec::txid(row, 0))?
             .collect::<Result<_, _>>()?;

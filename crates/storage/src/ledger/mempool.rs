@@ -11,10 +11,9 @@ use bitcoin::{OutPoint, Script, Transaction, Txid};
 use quorate_core::ledger::{any_tag_in, outpoint_tag, parents_first, script_tag, tags_of};
 use std::collections::BTreeSet;
 
-pub(super) const UNCONFIRMED: &str = "SELECT txid FROM transactions WHERE height IS NULL";
-pub(super) const NEW_COINS: &str =
-    "SELECT txid, vout FROM coins WHERE id > ?1 AND spent_by IS NULL";
-pub(super) const NEW_SCRIPTS: &str = "SELECT script FROM scripts WHERE id > ?1";
+const UNCONFIRMED: &str = "SELECT txid FROM transactions WHERE height IS NULL";
+const NEW_COINS: &str = "SELECT txid, vout FROM coins WHERE id > ?1 AND spent_by IS NULL";
+const NEW_SCRIPTS: &str = "SELECT script FROM scripts WHERE id > ?1";
 
 /// What to do so that the ledger agrees with a list of the mempool.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,8 +54,16 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn nothing_seen(&self) -> Result<bool, StorageError> {
+        let mut statement = self.prepare("SELECT 1 FROM mempool_seen LIMIT 1")?;
+        Ok(!statement.exists([])?)
+    }
+
     /// What has to be looked at again; `None` when nothing became known since the last time.
     pub fn mempool_reexamination(&self) -> Result<Option<Reexamination>, StorageError> {
+        if self.nothing_seen()? {
+            return Ok(None);
+        }
         let (coins_done, scripts_done): (i64, i64) = self
             .prepare("SELECT coins_examined, scripts_examined FROM ledger_state WHERE id = 1")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -127,6 +134,16 @@ impl WriteTx<'_> {
     ) -> Result<Option<(i64, Matched)>, StorageError> {
         if self.ledger_revision()? != revision {
             return Ok(None);
+        }
+        if self.nothing_seen()? {
+            // Then nothing has to be examined again for what is known by now.
+            self.prepare(
+                "UPDATE ledger_state SET
+                    coins_examined = (SELECT ifnull(max(id), 0) FROM coins),
+                    scripts_examined = (SELECT ifnull(max(id), 0) FROM scripts)
+                 WHERE id = 1",
+            )?
+            .execute([])?;
         }
         let transactions = parents_first(transactions);
         let mut matched = Matched::default();

@@ -11,6 +11,9 @@ mod audit;
 mod chain;
 mod codec;
 mod mempool;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod plans;
 mod query;
 mod scan;
 mod scripts;

@@ -11,12 +11,12 @@ use quorate_core::ledger::{Balance, Coin, Spent, TxStatus, VaultRow};
 use rusqlite::OptionalExtension;
 use std::collections::BTreeSet;
 
-pub(super) const BALANCE: &str = "SELECT confirmed_sat, pending_sat, coin_count, cursor_height
+const BALANCE: &str = "SELECT confirmed_sat, pending_sat, coin_count, cursor_height
     FROM balances JOIN ledger_vault ON id = vault WHERE vault = ?1";
-pub(super) const TRANSACTION: &str = "SELECT raw FROM transactions WHERE txid = ?1 LIMIT 1";
-pub(super) const TX_STATUS: &str =
+const TRANSACTION: &str = "SELECT raw FROM transactions WHERE txid = ?1 LIMIT 1";
+const TX_STATUS: &str =
     "SELECT height, block_hash FROM transactions WHERE txid = ?1 AND vault = ?2";
-pub(super) const USED: &str = "SELECT DISTINCT idx FROM coins
+const USED: &str = "SELECT DISTINCT idx FROM coins
     WHERE vault = ?1 AND keychain = ?2 AND idx >= ?3 AND idx < ?4";
 
 /// Which unspent coins to list.

@@ -11,8 +11,7 @@ use quorate_core::ledger::{
 };
 use std::collections::BTreeSet;
 
-pub(super) const HOLDERS: &str =
-    "SELECT vault FROM coins WHERE txid = ?1 AND vout = ?2 ORDER BY vault";
+const HOLDERS: &str = "SELECT vault FROM coins WHERE txid = ?1 AND vout = ?2 ORDER BY vault";
 
 /// What a batch brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -9,8 +9,7 @@ use quorate_core::vault::Vault;
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) const OWNERS: &str =
-    "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
+const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
 
 /// The vaults needed for deriving more scripts, read from the database when one is needed and kept:
 /// most syncs need none.
@@ -60,9 +59,9 @@ impl ReadTx<'_> {
     }
 
     pub(super) fn ledger_shapes(&self) -> Result<Shapes, StorageError> {
-        // Index 0 of each chain stands for all.
+        // Index 0 of each chain stands for all. CROSS JOIN keeps the vaults in the outer loop.
         let mut statement = self.prepare(
-            "SELECT s.script FROM ledger_vault v JOIN scripts s
+            "SELECT s.script FROM ledger_vault v CROSS JOIN scripts s
              ON s.vault = v.id AND s.keychain IN (0, 1) AND s.idx = 0",
         )?;
         let scripts = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;

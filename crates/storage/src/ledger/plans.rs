@@ -1,0 +1,82 @@
+//! How SQLite answers: every statement of the ledger, read out of the sources, must find its rows by
+//! an index. A statement that reads through a table would be fast in every test and slow in every
+//! vault with a history.
+
+use crate::Store;
+use rusqlite::Connection;
+
+const SOURCES: [(&str, &str); 8] = [
+    ("apply.rs", include_str!("apply.rs")),
+    ("chain.rs", include_str!("chain.rs")),
+    ("mempool.rs", include_str!("mempool.rs")),
+    ("query.rs", include_str!("query.rs")),
+    ("scan.rs", include_str!("scan.rs")),
+    ("scripts.rs", include_str!("scripts.rs")),
+    ("state.rs", include_str!("state.rs")),
+    ("vaults.rs", include_str!("vaults.rs")),
+];
+
+/// Read whole on purpose: the vaults are few, and what is seen of or waits in the mempool is as much
+/// as the mempool, not as the history.
+const READ_WHOLE: [&str; 4] = [
+    "SCAN ledger_vault",
+    "SCAN mempool_seen",
+    "SCAN transactions USING INDEX transactions_unconfirmed",
+    "SCAN v USING COVERING INDEX sqlite_autoindex_ledger_vault_1",
+];
+
+fn statements(source: &str) -> Vec<String> {
+    let verbs = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    let literals = source.split('"').skip(1).step_by(2);
+    literals
+        .filter(|text| verbs.iter().any(|verb| text.starts_with(verb)))
+        .filter(|text| !text.contains("{columns}"))
+        .map(|text| text.replace("\\\n", "\n"))
+        .collect()
+}
+
+fn plan(conn: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = conn
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let count = statement.parameter_count();
+    let nulls = vec![rusqlite::types::Null; count];
+    let rows = statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3));
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn no_statement_reads_through_a_table() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(&home.path().join("q.db")).unwrap();
+    let mut all: Vec<(&str, String)> = vec![("query.rs", super::query::coin_sql())];
+    for order in [
+        super::CoinOrder::LargestFirst,
+        super::CoinOrder::OldestFirst,
+    ] {
+        for confirmed_only in [false, true] {
+            let filter = super::CoinFilter {
+                order,
+                confirmed_only,
+            };
+            let lists = super::query::coins_sql(filter);
+            all.extend(lists.into_iter().map(|sql| ("query.rs", sql)));
+        }
+    }
+    for (file, source) in SOURCES {
+        assert!(
+            !source.contains("r#"),
+            "{file} hides strings from this test"
+        );
+        all.extend(statements(source).into_iter().map(|sql| (file, sql)));
+    }
+    assert!(all.len() > 50, "only {} statements were found", all.len());
+    for (file, sql) in all {
+        for step in plan(&store.conn, &sql) {
+            let whole = step.starts_with("SCAN ") && step != "SCAN CONSTANT ROW";
+            let sorted = step.contains("TEMP B-TREE") && !sql.contains("DISTINCT");
+            let allowed = READ_WHOLE.iter().any(|begin| step.starts_with(begin));
+            assert!(!sorted && (!whole || allowed), "{file}: {step}\n{sql}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What the ledger's tables refuse, whatever order writes come in. How they follow a chain is tested
+//! with the sync, in the coordinator.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use bitcoin::absolute::LockTime;
+use bitcoin::bip32::{Xpriv, Xpub};
+use bitcoin::block::{Header, Version as BlockVersion};
+use bitcoin::hashes::Hash;
+use bitcoin::secp256k1::Secp256k1;
+use bitcoin::transaction::Version;
+use bitcoin::{
+    Amount, Block, BlockHash, CompactTarget, Network, OutPoint, ScriptBuf, Transaction, TxIn,
+    TxMerkleNode, TxOut, Txid,
+};
+use quorate_core::chain::BlockId;
+use quorate_core::keychain::Keychain;
+use quorate_core::ledger::{Birth, CheckedBlock, TxStatus, VaultRow};
+use quorate_core::vault::Vault;
+use quorate_storage::{Deriver, StorageError, Store};
+use std::collections::BTreeSet;
+
+fn vault(seeds: [u8; 2]) -> Vault {
+    let secp = Secp256k1::new();
+    let keys = seeds.map(|seed| {
+        let master = Xpriv::new_master(Network::Regtest, &[seed; 32]).unwrap();
+        let xpub = Xpub::from_priv(&secp, &master);
+        format!("[{}]{xpub}/<0;1>/*", master.fingerprint(&secp))
+    });
+    let text = format!("wsh(sortedmulti(2,{}))", keys.join(","));
+    Vault::from_descriptor(Network::Regtest, &text, None).unwrap()
+}
+
+fn tx(unique: u32, spends: OutPoint, pays: ScriptBuf) -> (Txid, Transaction) {
+    let tx = Transaction {
+        version: Version::TWO,
+        lock_time: LockTime::from_consensus(unique),
+        input: vec![TxIn {
+            previous_output: spends,
+            ..TxIn::default()
+        }],
+        output: vec![TxOut {
+            value: Amount::from_sat(1_000),
+            script_pubkey: pays,
+        }],
+    };
+    (tx.compute_txid(), tx)
+}
+
+fn block(height: u32, parent: BlockHash, unique: u32, txs: Vec<Transaction>) -> CheckedBlock {
+    let (_, coinbase) = tx(unique, OutPoint::null(), ScriptBuf::new());
+    let mut block = Block {
+        header: Header {
+            version: BlockVersion::TWO,
+            prev_blockhash: parent,
+            merkle_root: TxMerkleNode::all_zeros(),
+            time: 1_600_000_000,
+            bits: CompactTarget::from_consensus(0x207f_ffff),
+            nonce: 0,
+        },
+        txdata: [vec![coinbase], txs].concat(),
+    };
+    block.header.merkle_root = block.compute_merkle_root().unwrap();
+    let hash = block.block_hash();
+    CheckedBlock::check(BlockId { height, hash }, block).unwrap()
+}
+
+struct Ledger {
+    store: Store,
+    vault: Vault,
+    row: VaultRow,
+    _folder: tempfile::TempDir,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("q.db")).unwrap();
+        let vault = vault([1, 2]);
+        let row = store
+            .write(|tx| tx.ledger_add_vault(&vault, Birth::Height(0)))
+            .unwrap();
+        Self {
+            store,
+            vault,
+            row,
+            _folder: folder,
+        }
+    }
+
+    fn script(&self) -> ScriptBuf {
+        let derived = self.vault.derive(Keychain::Receive, 0).unwrap();
+        derived.script_pubkey
+    }
+
+    /// Matches blocks; whether they were taken.
+    fn blocks(&mut self, row: VaultRow, at: Option<BlockId>, blocks: &[CheckedBlock]) -> bool {
+        let rows = BTreeSet::from([row]);
+        let mut deriver = Deriver::default();
+        let matched = self
+            .store
+            .write(|tx| tx.ledger_match_blocks(&rows, at, blocks, &mut deriver));
+        self.store.read(|tx| tx.ledger_audit()).unwrap();
+        matched.unwrap().is_some()
+    }
+
+    fn mempool(&mut self, transactions: Vec<(Txid, Transaction)>) {
+        let mut deriver = Deriver::default();
+        let matched = self.store.write(|tx| {
+            let revision = tx.ledger_revision()?;
+            tx.mempool_match(revision, transactions, 0, &mut deriver)
+        });
+        let matched: Result<_, StorageError> = matched;
+        assert!(matched.unwrap().is_some());
+        self.store.read(|tx| tx.ledger_audit()).unwrap();
+    }
+}
+
+#[test]
+fn the_mempool_never_displaces_a_block() {
+    let mut ledger = Ledger::new();
+    let (row, script) = (ledger.row, ledger.script());
+    let (paid, paying) = tx(1, OutPoint::new(Txid::all_zeros(), 1), script.clone());
+    let coin = OutPoint::new(paid, 0);
+    let (mined, spending) = tx(2, coin, ScriptBuf::new());
+    let block = block(0, BlockHash::all_zeros(), 1, vec![paying.clone(), spending]);
+    assert!(ledger.blocks(row, None, std::slice::from_ref(&block)));
+    // A source that lists what can't be: a double spend of it, and the deposit once more.
+    ledger.mempool(vec![tx(3, coin, script), (paid, paying)]);
+    ledger
+        .store
+        .read(|tx| {
+            let coin = tx.ledger_coin(row, &coin)?.unwrap();
+            assert_eq!(coin.height, Some(0));
+            let spent = coin.spent.unwrap();
+            assert_eq!((spent.by, spent.height), (mined, Some(0)));
+            let status = tx.ledger_tx_status(row, &paid)?;
+            assert_eq!(status, TxStatus::Confirmed(block.id()));
+            Ok::<_, StorageError>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn blocks_must_continue_the_chain_and_agree_with_it() {
+    let mut ledger = Ledger::new();
+    let row = ledger.row;
+    let first = block(0, BlockHash::all_zeros(), 1, Vec::new());
+    let second = block(1, first.id().hash, 2, Vec::new());
+    let other = block(0, BlockHash::all_zeros(), 3, Vec::new());
+    let beyond = block(2, second.id().hash, 4, Vec::new());
+    let chain = [first.clone(), second.clone()];
+
+    assert!(!ledger.blocks(row, None, std::slice::from_ref(&second)));
+    assert!(!ledger.blocks(row, None, &[first.clone(), beyond.clone()]));
+    assert!(ledger.blocks(row, None, &chain));
+    // The cursor isn't there any more.
+    assert!(!ledger.blocks(row, None, &chain));
+    assert!(!ledger.blocks(row, Some(first.id()), std::slice::from_ref(&second)));
+
+    // Another vault can't go another way, nor start on another branch.
+    let late = ledger
+        .store
+        .write(|tx| tx.ledger_add_vault(&vault([3, 4]), Birth::Height(0)))
+        .unwrap();
+    assert!(!ledger.blocks(late, None, std::slice::from_ref(&other)));
+    let start = |tx: &quorate_storage::WriteTx<'_>, block| tx.ledger_start_at(late, block);
+    let on_other = ledger.store.write(|tx| start(tx, other.id()));
+    assert!(!on_other.unwrap());
+    assert!(ledger.store.write(|tx| start(tx, first.id())).unwrap());
+    assert!(!ledger.store.write(|tx| start(tx, second.id())).unwrap());
+    assert!(ledger.blocks(late, Some(first.id()), std::slice::from_ref(&second)));
+    assert!(ledger.blocks(late, Some(second.id()), &[beyond]));
+}
+
+#[test]
+fn a_vault_is_added_once_and_derived_as_far_as_needed() {
+    let mut ledger = Ledger::new();
+    let vault = ledger.vault.clone();
+    let again = ledger
+        .store
+        .write(|tx| tx.ledger_add_vault(&vault, Birth::Height(7)));
+    assert_eq!(again.unwrap(), ledger.row);
+    let known = ledger.store.read(|tx| tx.ledger_vaults()).unwrap();
+    assert_eq!(known.len(), 1);
+    assert_eq!(known[0].birth, Birth::Height(0));
+
+    let mut owner = |index: u32| {
+        let script = vault.derive(Keychain::Change, index).unwrap().script_pubkey;
+        let owners = ledger.store.read(|tx| tx.ledger_owners(&script)).unwrap();
+        owners.first().map(|owner| (owner.keychain, owner.index))
+    };
+    assert_eq!(owner(199), Some((Keychain::Change, 199)));
+    assert_eq!(owner(200), None);
+    let reveal = |tx: &quorate_storage::WriteTx<'_>, index| {
+        tx.ledger_reveal(&vault, Keychain::Change, index)
+    };
+    ledger.store.write(|tx| reveal(tx, 4)).unwrap();
+    // A lower one changes nothing.
+    ledger.store.write(|tx| reveal(tx, 2)).unwrap();
+    let mut owner = |index: u32| {
+        let script = vault.derive(Keychain::Change, index).unwrap().script_pubkey;
+        ledger.store.read(|tx| tx.ledger_owners(&script)).unwrap()
+    };
+    assert_eq!(owner(204).len(), 1);
+    assert!(owner(205).is_empty());
+}
