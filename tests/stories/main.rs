@@ -2,11 +2,5 @@
 //! programs read from `--json`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod bad_input;
-mod crash;
-mod demo;
-mod family;
-mod policies;
 mod readme;
-mod recovery;
-mod two_of_three;
+mod real_node;

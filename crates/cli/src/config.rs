@@ -8,11 +8,23 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// The data folder.
-const HOME: &str = "QUORATE_HOME";
+pub(crate) const HOME: &str = "QUORATE_HOME";
 /// The chain source.
-const NODE: &str = "QUORATE_NODE";
+pub(crate) const NODE: &str = "QUORATE_NODE";
 /// The passphrase of a software key.
 pub(crate) const PASSPHRASE: &str = "QUORATE_PASSPHRASE";
+
+/// A variable that says where other programs are: for the demo's node.
+pub(crate) fn tool(name: &str) -> Option<OsString> {
+    variable(name)
+}
+
+/// A command that doesn't inherit our settings.
+pub(crate) fn forget(command: &mut std::process::Command) {
+    for name in [HOME, NODE, PASSPHRASE] {
+        command.env_remove(name);
+    }
+}
 
 /// A set variable; an empty one counts as not set.
 fn variable(name: &str) -> Option<OsString> {

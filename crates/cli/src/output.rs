@@ -120,6 +120,14 @@ impl Output {
         let _ = print(&mut io::stderr().lock(), text.as_bytes());
     }
 
+    /// A line of a story that is told while it happens; a program gets it all at the end.
+    pub(crate) fn narrate(self, line: &str) -> Result<(), Error> {
+        if self.json {
+            return Ok(());
+        }
+        print(&mut io::stdout().lock(), format!("{line}\n").as_bytes())
+    }
+
     /// A remark for the person: not part of the data, and not for programs.
     pub(crate) fn remark(self, line: &str) {
         if self.is_chatty() {

@@ -1,5 +1,9 @@
 //! Journal entries: signed, linked, never re-serialized.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read and write their files"
+)]
 
 mod common;
 

@@ -1,5 +1,9 @@
 //! Policies: compiled, analysed back, judged against the script itself, and read from files.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read and write their files"
+)]
 
 mod common;
 

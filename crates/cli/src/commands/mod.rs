@@ -4,6 +4,7 @@
 mod address;
 mod balance;
 mod coin;
+mod demo;
 mod init;
 mod journal;
 mod payments;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     /// A chain in a file, for trying things out
     #[command(subcommand)]
     Simulated(simulated::Command),
+    Demo(demo::Args),
     Completions(reference::CompletionsArgs),
     Man(reference::ManArgs),
     /// The command line reference in Markdown
@@ -73,6 +75,7 @@ impl Command {
             Self::Proposal(command) => proposal::run(command, context),
             Self::Journal(command) => journal::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),
+            Self::Demo(args) => demo::run(&args, context),
             Self::Completions(args) => reference::completions(&args),
             Self::Man(args) => reference::man(&args),
             Self::Reference => reference::markdown(),

@@ -1,15 +1,16 @@
 //! Builds the pinned transaction of a proposal and the PSBT that asks for its signatures.
 
 use super::limits::FeeRefusal;
-use super::request::{Available, Recipient, Request, Send};
+use super::random::Random;
+use super::recipients;
+use super::request::{Available, Request, Send};
 use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
-use crate::journal::tagged;
 use crate::keychain::Keychain;
 use crate::proposal::{PinError, Proposal};
 use crate::vault::{Derived, Vault, VaultError};
 use bitcoin::{
-    Address, Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight,
-    absolute, transaction,
+    Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight, absolute,
+    transaction,
 };
 
 /// More inputs than this make files that signing devices refuse.
@@ -96,7 +97,7 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
             count,
         });
     }
-    check_recipients(request.recipients)?;
+    recipients::check(request.recipients)?;
     let change = vault.derive(Keychain::Change, request.change_index)?;
     let weights = weights(vault, request, &change.script_pubkey);
     let plan = plan(request, weights, &change.script_pubkey)?;
@@ -156,69 +157,6 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
         paid,
     )?;
     Ok(proposal)
-}
-
-fn check_recipients(recipients: &[Recipient]) -> Result<(), SpendError> {
-    if recipients.is_empty() {
-        return Err(SpendError::NoRecipients);
-    }
-    if recipients
-        .iter()
-        .filter(|recipient| recipient.send == Send::All)
-        .count()
-        > 1
-    {
-        return Err(SpendError::AllTwice);
-    }
-    for recipient in recipients {
-        if let Some(reason) = burns(&recipient.address) {
-            return Err(SpendError::Burn {
-                address: recipient.address.to_string(),
-                reason,
-            });
-        }
-        if let Send::Exactly(amount) = recipient.send {
-            check_dust(&recipient.address, amount)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_dust(address: &Address, amount: Amount) -> Result<(), SpendError> {
-    let minimum = address.script_pubkey().minimal_non_dust();
-    if amount < minimum {
-        return Err(SpendError::Dust {
-            address: address.to_string(),
-            amount,
-            minimum,
-        });
-    }
-    Ok(())
-}
-
-/// Why money sent there is lost, if it is (T36).
-fn burns(address: &Address) -> Option<&'static str> {
-    let script = address.script_pubkey();
-    if script.is_op_return() {
-        return Some("it is a data output");
-    }
-    if let Some(version) = script.witness_version() {
-        let program = &script.as_bytes()[2..];
-        return match version.to_num() {
-            0 | 1 if program.iter().all(|&byte| byte == 0) => Some("its program is all zeros"),
-            0 => None,
-            1 if program.len() == 32 => None,
-            _ => Some("its witness version isn't in use yet, so anybody could take it"),
-        };
-    }
-    let hash = if script.is_p2sh() {
-        &script.as_bytes()[2..22]
-    } else {
-        script.as_bytes().get(3..23)?
-    };
-    hash.iter()
-        .all(|&byte| byte == 0)
-        .then_some("its hash is all zeros")
 }
 
 fn weights(vault: &Vault, request: &Request<'_>, change: &ScriptBuf) -> Weights {
@@ -282,7 +220,7 @@ fn plan(request: &Request<'_>, weights: Weights, change: &ScriptBuf) -> Result<P
             .checked_sub(wanted)
             .and_then(|left| left.checked_sub(fee))
             .ok_or_else(|| short(wanted, fee))?;
-        check_dust(&sweep.address, rest)?;
+        recipients::check_dust(&sweep.address, rest)?;
         (
             Choice {
                 coins,
@@ -398,35 +336,4 @@ fn derivations(
         .iter()
         .map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
         .collect()
-}
-
-/// Numbers drawn from the request's random bytes by hashing them with a counter.
-struct Random {
-    seed: [u8; 32],
-    drawn: u64,
-}
-
-impl Random {
-    const fn new(seed: [u8; 32]) -> Self {
-        Self { seed, drawn: 0 }
-    }
-
-    /// A number below `bound`. The bias of the remainder is below 2^-40 for our small bounds.
-    fn below(&mut self, bound: usize) -> usize {
-        let mut data = self.seed.to_vec();
-        data.extend(self.drawn.to_le_bytes());
-        self.drawn += 1;
-        let hash = tagged(b"Quorate/random", &data);
-        let number = hash[..8]
-            .iter()
-            .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
-        usize::try_from(number % bound.max(1) as u64).unwrap_or(0)
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let other = self.below(last + 1);
-            items.swap(last, other);
-        }
-    }
 }

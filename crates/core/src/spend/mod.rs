@@ -3,6 +3,8 @@
 
 mod build;
 mod limits;
+mod random;
+mod recipients;
 mod request;
 mod review;
 mod select;

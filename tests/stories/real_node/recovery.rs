@@ -1,7 +1,7 @@
 //! Two keys are lost. The timelock passes, and the third spends alone; a block too early we refuse
 //! before the node would.
 
-use crate::family::{Family, path, text};
+use super::family::{Family, path, text};
 use serde_json::json;
 
 const POLICY: &str = r#"

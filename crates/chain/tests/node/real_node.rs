@@ -1,8 +1,7 @@
 //! `CoreRpc` against a real Bitcoin Core, and the simulated chain measured by the same node: it
 //! must take the simulated blocks, and judge transactions as the simulated mempool does.
 //!
-//! Runs when `BITCOIND_EXE` names a bitcoind; says so and passes otherwise.
-#![allow(clippy::unwrap_used, reason = "tests")]
+//! The tests are in a module that `cargo xtask test --no-node` leaves out.
 
 use bitcoin::absolute::LockTime;
 use bitcoin::consensus::encode::serialize_hex;
@@ -17,134 +16,41 @@ use bitcoin::{
     ecdsa,
 };
 use quorate_chain::{Broadcast, ChainError, ChainSource, CoreRpc, Simulated};
-use serde_json::{Value, json};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use quorate_testkit::Node;
+use serde_json::json;
 
-/// A regtest node of our own in a folder of its own.
-struct Node {
-    exe: PathBuf,
-    folder: tempfile::TempDir,
-    port: u16,
-    process: Option<Child>,
+/// A node that relays what the simulated mempool does.
+fn start() -> Node {
+    Node::start_with(&["-minrelaytxfee=0.00001", "-incrementalrelayfee=0.00001"])
 }
 
-impl Node {
-    /// A node that isn't running yet; `None` where there is no bitcoind.
-    fn find() -> Option<Self> {
-        let Some(exe) = std::env::var_os("BITCOIND_EXE") else {
-            #[allow(clippy::print_stderr, reason = "a test that does nothing must say so")]
-            {
-                eprintln!("not run: BITCOIND_EXE names no bitcoind");
-            }
-            return None;
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        Some(Self {
-            exe: exe.into(),
-            folder: tempfile::tempdir().unwrap(),
-            port: listener.local_addr().unwrap().port(),
-            process: None,
-        })
-    }
-
-    fn start(&mut self) {
-        let process = Command::new(&self.exe)
-            .arg(format!("-datadir={}", self.folder.path().display()))
-            .arg(format!("-rpcport={}", self.port))
-            // What the simulated mempool asks for.
-            .args(["-minrelaytxfee=0.00001", "-incrementalrelayfee=0.00001"])
-            .args(["-regtest", "-listen=0", "-connect=0", "-dnsseed=0"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
-        let client = self.client();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            match client.status() {
-                Ok(_) => return,
-                Err(ChainError::Unreachable { .. }) => {}
-                // The old cookie may still lie there while the node writes the new one.
-                Err(ChainError::Unauthorized { .. }) => {}
-                Err(other) => panic!("{other}"),
-            }
-            assert!(Instant::now() < deadline, "the node doesn't start");
-            thread::park_timeout(Duration::from_millis(20));
-        }
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            self.rpc("stop", &json!([]));
-            process.wait().unwrap();
-        }
-    }
-
-    fn cookie(&self) -> PathBuf {
-        self.folder.path().join("regtest/.cookie")
-    }
-
-    fn address(&self) -> String {
-        format!("cookie:{}@127.0.0.1:{}", self.cookie().display(), self.port)
-    }
-
-    fn client(&self) -> CoreRpc {
-        CoreRpc::open(&self.address()).unwrap()
-    }
-
-    /// A call that `CoreRpc` has no use for.
-    fn rpc(&self, method: &str, params: &Value) -> Value {
-        use bitcoin::base64::Engine as _;
-        let cookie = std::fs::read_to_string(self.cookie()).unwrap();
-        let login = bitcoin::base64::engine::general_purpose::STANDARD.encode(cookie);
-        let call = json!({"jsonrpc": "2.0", "id": 0, "method": method, "params": params});
-        let mut response = ureq::post(&format!("http://127.0.0.1:{}/", self.port))
-            .header("Authorization", &format!("Basic {login}"))
-            .send(call.to_string().as_bytes())
-            .unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        let reply: Value = serde_json::from_str(&text).unwrap();
-        assert!(reply.get("error").is_none_or(Value::is_null), "{reply}");
-        reply["result"].clone()
-    }
-
-    fn mine(&self, count: u32, descriptor: &str) {
-        self.rpc("generatetodescriptor", &json!([count, descriptor]));
-    }
+fn client(node: &Node) -> CoreRpc {
+    CoreRpc::open(&node.url_cookie()).unwrap()
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
+fn mine(node: &Node, count: u32, descriptor: &str) {
+    node.rpc("generatetodescriptor", json!([count, descriptor]));
 }
 
 #[test]
 fn a_real_node_is_read_through_reorg_and_restart() {
-    let Some(mut node) = Node::find() else { return };
-    let client = node.client();
+    let mut node = start();
+    let client = client(&node);
+    node.stop();
     let error = client.status().unwrap_err();
     assert!(matches!(error, ChainError::Unreachable { .. }), "{error}");
 
-    node.start();
+    node.start_again();
     let status = client.status().unwrap();
     assert_eq!((status.network, status.tip.height), (Network::Regtest, 0));
     assert_eq!((status.pruned_below, status.syncing), (None, None));
-    let address = format!("http://somebody:wrong@127.0.0.1:{}", node.port);
+    let address = format!("http://somebody:wrong@{}", node.rpc_address());
     let error = CoreRpc::open(&address).unwrap().status().unwrap_err();
     assert!(matches!(error, ChainError::Unauthorized { .. }), "{error}");
 
     let anybody = ScriptBuf::from_bytes(vec![0x51]);
     let descriptor = format!("raw({:x})", anybody.to_p2wsh());
-    node.mine(120, &descriptor);
+    mine(&node, 120, &descriptor);
     let status = client.status().unwrap();
     assert_eq!(status.tip.height, 120);
     let hashes = client.block_hashes(0, u32::MAX).unwrap();
@@ -180,7 +86,7 @@ fn a_real_node_is_read_through_reorg_and_restart() {
     let stranger = bitcoin::Txid::all_zeros();
     let found = client.mempool_transactions(&[stranger, txid]).unwrap();
     assert_eq!(found, std::slice::from_ref(&tx));
-    node.mine(1, &descriptor);
+    mine(&node, 1, &descriptor);
     assert_eq!(client.mempool_txids().unwrap(), []);
     assert_eq!(client.broadcast(&tx).unwrap(), Broadcast::AlreadyKnown);
     let mut other = tx.clone();
@@ -192,12 +98,12 @@ fn a_real_node_is_read_through_reorg_and_restart() {
 
     // A pure disconnect.
     let tip = client.status().unwrap().tip;
-    node.rpc("invalidateblock", &json!([tip.hash]));
+    node.rpc("invalidateblock", json!([tip.hash]));
     assert_eq!(client.status().unwrap().tip, status.tip);
     assert_eq!(client.block_hash(tip.height).unwrap(), None);
     assert_eq!(client.mempool_txids().unwrap(), [txid]);
     assert_eq!(client.blocks(&[tip.hash]).unwrap()[0].txdata[1], tx);
-    node.mine(1, "raw(52)");
+    mine(&node, 1, "raw(52)");
     assert_ne!(client.status().unwrap().tip, tip);
 
     // The same client, after the node restarted with another cookie.
@@ -205,7 +111,7 @@ fn a_real_node_is_read_through_reorg_and_restart() {
     node.stop();
     let error = client.status().unwrap_err();
     assert!(matches!(error, ChainError::Unreachable { .. }), "{error}");
-    node.start();
+    node.start_again();
     assert_eq!(client.status().unwrap(), before);
 }
 
@@ -273,9 +179,8 @@ fn kind(outcome: &Broadcast) -> String {
 
 #[test]
 fn the_simulated_chain_is_judged_as_a_real_one() {
-    let Some(mut node) = Node::find() else { return };
-    node.start();
-    let client = node.client();
+    let node = start();
+    let client = client(&node);
     let chain = Simulated::new();
     let secret = SecretKey::from_slice(&[7; 32]).unwrap();
     let (plain, locked) = (script(&secret, None), script(&secret, Some(12)));
@@ -295,7 +200,7 @@ fn the_simulated_chain_is_judged_as_a_real_one() {
     let submit = |from| {
         for hash in chain.block_hashes(from, u32::MAX).unwrap() {
             let block = chain.blocks(&[hash]).unwrap().pop().unwrap();
-            let answer = node.rpc("submitblock", &json!([serialize_hex(&block)]));
+            let answer = node.rpc("submitblock", json!([serialize_hex(&block)]));
             assert!(
                 answer.is_null() || answer == "inconclusive",
                 "block {hash}: {answer}"
@@ -386,7 +291,7 @@ fn the_simulated_chain_is_judged_as_a_real_one() {
     let mined = chain.mine(2).unwrap();
     submit(old_tip + 1);
     assert!(sorted(&client).is_empty() && sorted(&chain).is_empty());
-    node.rpc("invalidateblock", &json!([mined[0]]));
+    node.rpc("invalidateblock", json!([mined[0]]));
     chain.invalidate(2).unwrap();
     assert_eq!(client.status().unwrap(), chain.status().unwrap());
     assert_eq!(sorted(&client), sorted(&chain));

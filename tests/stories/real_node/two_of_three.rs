@@ -1,6 +1,6 @@
 //! The main job: policy, deposit, proposal, two of three signatures, broadcast, confirmation, reorg.
 
-use crate::family::{Family, path, text};
+use super::family::{Family, path, text};
 use serde_json::json;
 
 #[derive(Clone, Copy, PartialEq)]

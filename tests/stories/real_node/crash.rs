@@ -1,7 +1,7 @@
 //! The coordinator is killed (SIGKILL) before, during and after every step, and started again:
 //! nothing that was acknowledged is lost, nothing is half done, and the story goes on.
 
-use crate::family::{Family, path, text};
+use super::family::{Family, path, text};
 use quorate_testkit::Home;
 use serde_json::{Value, json};
 use std::thread;

@@ -1,0 +1,9 @@
+//! Stories on a Bitcoin Core node in regtest mode. `cargo xtask test --no-node` leaves them out.
+
+mod bad_input;
+mod crash;
+mod demo;
+mod family;
+mod policies;
+mod recovery;
+mod two_of_three;
