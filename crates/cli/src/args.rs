@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 const STORY: &str = "\
 Examples:
+  quorate demo                                    the whole story in a throw-away folder
   quorate init --network regtest                  make a data folder
   quorate signer new alice                        make a software key
   quorate vault create family --policy 2-of-3 --key alice=... --key bob=... --key carol=...

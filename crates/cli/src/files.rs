@@ -92,15 +92,9 @@ pub(crate) fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Er
         }
     };
     // A device or a pipe can't be replaced, it can only be written to.
-    let there = fs::metadata(path).ok();
-    if there
-        .as_ref()
-        .is_some_and(|there| !there.is_file() && !there.is_dir())
-    {
+    let is_special = |there: fs::Metadata| !there.is_file() && !there.is_dir();
+    if fs::metadata(path).is_ok_and(is_special) {
         return fs::write(path, bytes).map_err(|error| cannot(&error));
-    }
-    if there.is_some() && !overwrite {
-        return Err(exists(path));
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

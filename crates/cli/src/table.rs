@@ -13,6 +13,13 @@ pub(crate) fn table<const COLUMNS: usize>(
     head: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,
 ) -> String {
+    wrapping(head, rows).trim_fmt() + "\n"
+}
+
+fn wrapping<const COLUMNS: usize>(
+    head: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+) -> Table {
     let rows = rows.into_iter().map(Vec::from).collect();
     let mut table = plain(head.into_iter().map(str::to_owned).collect(), rows);
     for column in table.column_iter_mut() {
@@ -22,7 +29,7 @@ pub(crate) fn table<const COLUMNS: usize>(
             ColumnConstraint::ContentWidth
         });
     }
-    table.trim_fmt() + "\n"
+    table
 }
 
 /// A table whose columns are known only at run time. All are kept whole.
@@ -88,6 +95,21 @@ mod tests {
     fn long_rows_stay_one_line_in_a_pipe() {
         let cell = "word ".repeat(60);
         assert_eq!(table(["a"], [[cell]]).lines().count(), 2);
+    }
+
+    #[test]
+    fn at_a_terminal_free_text_is_wrapped_and_nothing_else() {
+        let id = "0123456789ab".to_owned();
+        let amount = "1.00000000 BTC".to_owned();
+        let mut table = wrapping(["id", "amount", "memo"], [[id, amount, "word ".repeat(20)]]);
+        let text = table.set_width(60).trim_fmt();
+        assert!(text.lines().count() > 3, "{text}");
+        assert!(text.lines().all(|line| line.len() <= 60), "{text}");
+        let text = table.set_width(10).trim_fmt();
+        assert!(
+            text.contains("0123456789ab  1.00000000 BTC  word"),
+            "{text}"
+        );
     }
 
     #[test]

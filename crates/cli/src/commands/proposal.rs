@@ -107,7 +107,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "ADDRESS=AMOUNT", required = true)]
     to: Vec<String>,
     /// The fee rate in satoshi per virtual byte; decimals are allowed
-    #[arg(long, value_name = "SAT/VB", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SAT/VB", allow_negative_numbers = true)]
     feerate: String,
     /// What it is for; stays in this data folder
     #[arg(long)]

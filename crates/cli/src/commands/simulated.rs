@@ -55,6 +55,10 @@ struct ChainView {
 
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     let node = context.node()?;
+    // That chain lies in the data folder, which must be one.
+    if node == "simulated" {
+        context.coordinator()?;
+    }
     let chain = Simulated::at_address(&node, &context.home()?)?.ok_or_else(|| {
         Error::input(
             "not_simulated",

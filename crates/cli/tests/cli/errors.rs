@@ -300,16 +300,18 @@ fn spends_are_refused_for_a_reason() {
     );
     refused(&to("0.5btc"), &["--path", "2"], 2, "no_such_path", "path 2");
     refused(&to("0.5btc"), &["--memo", "a\nb"], 2, "bad_memo", "memo");
-    let feerate = [
-        "proposal",
-        "create",
-        "family",
-        "--to",
-        &to("1btc"),
-        "--feerate",
-        "fast",
-    ];
-    fails(&home, &feerate, 2, "bad_feerate", "1.5");
+    for feerate in ["fast", "-1", "0", "1.0001"] {
+        let args = [
+            "proposal",
+            "create",
+            "family",
+            "--to",
+            &to("1btc"),
+            "--feerate",
+            feerate,
+        ];
+        fails(&home, &args, 2, "bad_feerate", "1.5");
+    }
     assert_eq!(
         home.json(&["proposal", "list"])["proposals"],
         serde_json::json!([])

@@ -34,6 +34,13 @@ fn a_key_can_be_brought_back_and_is_never_written_over() {
     );
     let (code, error) = home.fail(&restore);
     assert_eq!((code, text(&error["code"])), (1, "key_exists"));
+    // That is told before a passphrase is asked for.
+    let mut hasty = home.command(&["signer", "new", "alice", "--network", "regtest", "--json"]);
+    let hasty = hasty.env_remove("QUORATE_PASSPHRASE").output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&hasty.stderr).contains("key_exists"),
+        "{hasty:?}"
+    );
     let (code, error) = home.fail(&["signer", "key", "alise"]);
     assert_eq!((code, text(&error["code"])), (2, "unknown_key"));
     assert!(text(&error["hint"]).contains("`alice`"), "{error}");
@@ -186,6 +193,23 @@ fn what_cannot_be_proven_is_not_signed() {
     let (code, error) = home.fail(&["signer", "sign", "alice", "dear.psbt", "-o", "out.psbt"]);
     assert_eq!((code, text(&error["code"])), (1, "absurd_fee"));
     assert!(!home.file("out.psbt").exists());
+    // A file in the way is told before a passphrase is asked for.
+    fs::write(home.file("out.psbt"), "mine").unwrap();
+    let mut sign = home.command(&[
+        "signer",
+        "sign",
+        "alice",
+        "dear.psbt",
+        "--allow-high-fee",
+        "--json",
+        "-o",
+        "out.psbt",
+    ]);
+    let hasty = sign.env_remove("QUORATE_PASSPHRASE").output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&hasty.stderr).contains("file_exists"),
+        "{hasty:?}"
+    );
     // A wrong passphrase.
     let wrong = home
         .command(&[
