@@ -1,4 +1,4 @@
-//! Keys at rest: `<home>/signer/<name>.age` holds the words, sealed (see [`crate::sealed`]), and
+//! Keys at rest: `<home>/signer/<name>.age` holds the words, sealed (see `sealed.rs`), and
 //! `<home>/signer/<name>.pub` the public key, so that showing it needs no passphrase.
 //!
 //! The sealed file is the truth: the public part is compared with it at every unlock, and written
