@@ -188,6 +188,9 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
         let status = facts::status_of(tx, vault, &proposal)?;
         *proposals.entry(status.word().to_owned()).or_insert(0) += 1;
     }
+    // The sentences about the paths come first, then what holds for all of them.
+    let mut paths = vault.explain();
+    let notes = paths.split_off(vault.policy().paths.len().min(paths.len()));
     Ok(VaultView {
         id: row.id.to_string(),
         name: row.name.clone(),
@@ -203,7 +206,8 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
             })
             .collect(),
         first_addresses,
-        paths: vault.explain(),
+        paths,
+        notes,
         warnings: vault.warnings().iter().map(ToString::to_string).collect(),
         balance: balance(tx, row.id)?,
         proposals,

@@ -36,6 +36,8 @@ pub struct VaultView {
     pub first_addresses: Vec<String>,
     /// The spending paths in plain words; the script enforces them.
     pub paths: Vec<String>,
+    /// What holds for all paths.
+    pub notes: Vec<String>,
     /// What to know before money is sent there.
     pub warnings: Vec<String>,
     /// The balance, as of the last sync.

@@ -105,7 +105,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         Command::Show { vault } => {
             let mut coordinator = context.coordinator()?;
             let view = coordinator.vault(&vault)?;
-            let text = show::described(&mut coordinator, &view)?;
+            let text = show::described(&view);
             Answer::new(&view, text)
         }
         Command::Export(args) => export(&args, context),
@@ -128,7 +128,7 @@ fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
         keys: &keys,
     };
     let view = coordinator.create_vault(&new, Context::moment()?)?;
-    let text = show::described(&mut coordinator, &view)?
+    let text = show::described(&view)
         + &format!(
             "next: quorate vault export {0} -o {0}.txt, for the other cosigners to import\n",
             view.name
@@ -188,7 +188,7 @@ fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
             "bad_vault" => error.about(&files::name(&args.file)),
             _ => error,
         })?;
-    let text = show::described(&mut coordinator, &view)?
+    let text = show::described(&view)
         + "compare the id and the first addresses with the other cosigners before money is sent there\n"
         + &format!("next: quorate sync {}\n", view.name);
     Answer::new(&view, text)

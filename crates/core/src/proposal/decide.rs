@@ -2,6 +2,7 @@
 
 use super::facts::Status;
 use super::id::ProposalId;
+use super::locks::relative_lock;
 use super::pinned::Proposal;
 use crate::journal::{Body, CloseReason};
 use bitcoin::Transaction;
@@ -121,8 +122,7 @@ pub fn release(
 /// Checks the locks of a transaction as the next block would (BIP-0065, BIP-0068), by height.
 fn mature(transaction: &Transaction, heights: &[Option<u32>], next: u32) -> Result<(), Refusal> {
     for (input, (txin, height)) in transaction.input.iter().zip(heights).enumerate() {
-        if let Some(bitcoin::relative::LockTime::Blocks(blocks)) =
-            txin.sequence.to_relative_lock_time()
+        if let Some(bitcoin::relative::LockTime::Blocks(blocks)) = relative_lock(transaction, txin)
         {
             let age = u32::from(blocks.value());
             if age == 0 {

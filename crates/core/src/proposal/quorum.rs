@@ -1,8 +1,9 @@
 //! Who has signed which input, and whether that is enough. Signatures in the set have been
 //! verified; here they are only looked up.
 
+use super::locks::{meets_after, meets_older};
 use super::pinned::Proposal;
-use bitcoin::{PublicKey, Sequence, absolute, ecdsa, relative};
+use bitcoin::{PublicKey, Transaction, TxIn, ecdsa};
 use miniscript::policy::Liftable;
 use miniscript::policy::semantic::Policy;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,16 +34,10 @@ impl SignedInputs {
     /// Reads the set off against the proposal's scripts.
     #[must_use]
     pub fn of(proposal: &Proposal, signatures: &SignatureSet) -> Self {
-        let lock_time = proposal.transaction().lock_time;
+        let transaction = proposal.transaction();
         let mut signed = Vec::with_capacity(proposal.inputs().len());
         let mut satisfied = Vec::with_capacity(proposal.inputs().len());
-        for ((input, coin), number) in proposal
-            .transaction()
-            .input
-            .iter()
-            .zip(proposal.inputs())
-            .zip(0u32..)
-        {
+        for ((input, coin), number) in transaction.input.iter().zip(proposal.inputs()).zip(0u32..) {
             let has = |public_key: PublicKey| {
                 signatures.contains_key(&Slot {
                     input: number,
@@ -52,9 +47,10 @@ impl SignedInputs {
             let keys = coin.derived.keys.iter().filter(|key| has(key.public_key));
             signed.push(keys.map(|key| key.cosigner).collect());
             satisfied.push(
-                coin.derived.descriptor.lift().is_ok_and(|policy| {
-                    holds(&policy, &|key| has(*key), input.sequence, lock_time)
-                }),
+                coin.derived
+                    .descriptor
+                    .lift()
+                    .is_ok_and(|policy| holds(&policy, &|key| has(*key), transaction, input)),
             );
         }
         Self { signed, satisfied }
@@ -82,23 +78,18 @@ impl SignedInputs {
 fn holds(
     policy: &Policy<PublicKey>,
     has: &dyn Fn(&PublicKey) -> bool,
-    sequence: Sequence,
-    lock_time: absolute::LockTime,
+    transaction: &Transaction,
+    input: &TxIn,
 ) -> bool {
     match policy {
         Policy::Trivial => true,
         Policy::Key(key) => has(key),
-        Policy::Older(lock) => sequence
-            .to_relative_lock_time()
-            .is_some_and(|actual| relative::LockTime::from(*lock).is_implied_by(actual)),
-        Policy::After(lock) => {
-            sequence.enables_absolute_lock_time()
-                && absolute::LockTime::from(*lock).is_implied_by(lock_time)
-        }
+        Policy::Older(lock) => meets_older(transaction, input, (*lock).into()),
+        Policy::After(lock) => meets_after(transaction, input, (*lock).into()),
         Policy::Thresh(threshold) => {
             let met = threshold
                 .iter()
-                .filter(|part| holds(part, has, sequence, lock_time))
+                .filter(|part| holds(part, has, transaction, input))
                 .count();
             met >= threshold.k()
         }

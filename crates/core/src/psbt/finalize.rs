@@ -2,8 +2,8 @@
 //! writes the witnesses and runs the consensus check over the result.
 
 use crate::consensus::{ConsensusError, verify_transaction};
-use crate::proposal::{Proposal, SignatureSet, Slot};
-use bitcoin::{PublicKey, Sequence, Transaction, Witness, absolute, ecdsa, relative};
+use crate::proposal::{Proposal, SignatureSet, Slot, meets_after, meets_older};
+use bitcoin::{PublicKey, Transaction, TxIn, Witness, absolute, ecdsa, relative};
 use miniscript::Satisfier;
 
 /// Why no final transaction came out.
@@ -31,8 +31,8 @@ pub fn finalize(
         let satisfier = Signed {
             signatures,
             input: u32::try_from(input).map_err(|_| FinalizeError::Incomplete { input })?,
-            sequence: transaction.input[input].sequence,
-            lock_time: transaction.lock_time,
+            unsigned: proposal.transaction(),
+            txin: &proposal.transaction().input[input],
         };
         let (witness, script_sig) = coin
             .derived
@@ -51,8 +51,8 @@ pub fn finalize(
 struct Signed<'a> {
     signatures: &'a SignatureSet,
     input: u32,
-    sequence: Sequence,
-    lock_time: absolute::LockTime,
+    unsigned: &'a Transaction,
+    txin: &'a TxIn,
 }
 
 impl Satisfier<PublicKey> for Signed<'_> {
@@ -65,11 +65,9 @@ impl Satisfier<PublicKey> for Signed<'_> {
             .copied()
     }
     fn check_older(&self, lock: relative::LockTime) -> bool {
-        self.sequence
-            .to_relative_lock_time()
-            .is_some_and(|actual| lock.is_implied_by(actual))
+        meets_older(self.unsigned, self.txin, lock)
     }
     fn check_after(&self, lock: absolute::LockTime) -> bool {
-        self.sequence.enables_absolute_lock_time() && lock.is_implied_by(self.lock_time)
+        meets_after(self.unsigned, self.txin, lock)
     }
 }

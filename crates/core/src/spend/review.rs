@@ -5,7 +5,7 @@ use super::limits::{BurnRefusal, FeeLimits, FeeRefusal};
 use crate::journal::tagged;
 use crate::keychain::Keychain;
 use crate::policy::Timelock;
-use crate::proposal::Proposal;
+use crate::proposal::{Proposal, meets_after, meets_older};
 use crate::vault::Vault;
 use bitcoin::{Address, Amount, FeeRate, ScriptBuf, Weight, consensus};
 
@@ -182,17 +182,11 @@ fn paths(vault: &Vault, proposal: &Proposal) -> Vec<usize> {
     let meets = |lock: Option<Timelock>| match lock {
         None => true,
         Some(Timelock::Older(blocks)) => tx.input.iter().all(|input| {
-            matches!(input.sequence.to_relative_lock_time(),
-                Some(bitcoin::relative::LockTime::Blocks(age)) if age.value() >= blocks)
+            let lock = bitcoin::relative::LockTime::from_height(blocks);
+            meets_older(tx, input, lock)
         }),
-        Some(Timelock::After(height)) => {
-            tx.lock_time.is_block_height()
-                && tx.lock_time.to_consensus_u32() >= height
-                && tx
-                    .input
-                    .iter()
-                    .all(|input| input.sequence.enables_absolute_lock_time())
-        }
+        Some(Timelock::After(height)) => bitcoin::absolute::LockTime::from_height(height)
+            .is_ok_and(|lock| tx.input.iter().all(|input| meets_after(tx, input, lock))),
     };
     let paths = vault.policy().paths.iter().enumerate();
     paths

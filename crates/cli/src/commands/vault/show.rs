@@ -4,8 +4,8 @@ use crate::amount::btc;
 use crate::commands::policy;
 use crate::output::Answer;
 use crate::table::{lines, short, table};
+use quorate_coordinator::Error;
 use quorate_coordinator::view::{VaultView, VaultsView};
-use quorate_coordinator::{Coordinator, Error};
 use quorate_core::text::escape;
 
 pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
@@ -29,21 +29,15 @@ pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
     Answer::new(view, table(head, rows))
 }
 
-pub(super) fn described(coordinator: &mut Coordinator, view: &VaultView) -> Result<String, Error> {
-    let vault = coordinator.vault_facts(&view.id)?;
-    Ok(describe(view, vault.policy().paths.len()))
-}
-
-/// The vault as text. Its view lists the spending paths first and then what holds for all of them.
-fn describe(view: &VaultView, paths: usize) -> String {
+/// The vault as text.
+pub(super) fn described(view: &VaultView) -> String {
     let mut text = lines(&[
         ("vault", escape(&view.name)),
         ("id", view.id.clone()),
         ("network", view.network.clone()),
         ("descriptor", view.descriptor.clone()),
     ]);
-    let (paths, notes) = view.paths.split_at(paths.min(view.paths.len()));
-    text.push_str(&policy::numbered(paths, notes));
+    text.push_str(&policy::numbered(&view.paths, &view.notes));
     text.push_str("cosigners:\n");
     let width = view.cosigners.iter().map(|one| one.name.chars().count());
     let width = width.max().unwrap_or(0);
