@@ -6,6 +6,8 @@ use quorate_testkit::{Home, Node, fixtures};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 fn home() -> Home {
     let home = Home::new();
@@ -214,6 +216,48 @@ fn chain_sources_that_cannot_be_used() {
 }
 
 #[test]
+fn a_node_that_is_still_downloading_is_not_believed() {
+    // A signet node without a single peer has nothing but the first block, and knows it.
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let mut node = std::process::Command::new(Node::program())
+        .args([
+            "-signet",
+            "-server",
+            "-listen=0",
+            "-connect=0",
+            "-dnsseed=0",
+        ])
+        .arg("-printtoconsole=0")
+        .arg(format!("-datadir={}", folder.path().display()))
+        .arg(format!("-rpcport={port}"))
+        .spawn()
+        .unwrap();
+    let home = Home::new();
+    home.json(&["init", "--network", "signet"]);
+    let cookie = folder.path().join("signet/.cookie");
+    let source = format!("cookie:{}@127.0.0.1:{port}", cookie.display());
+    let end = Instant::now() + Duration::from_secs(60);
+    let error = loop {
+        let (code, error) = home.fail(&["sync", "--node", &source]);
+        let starting = error["code"] != "still_syncing" && Instant::now() < end;
+        if !starting {
+            break (code, error);
+        }
+        thread::sleep(Duration::from_millis(50));
+    };
+    node.kill().unwrap();
+    node.wait().unwrap();
+    assert_eq!((error.0, &error.1["code"]), (3, &json!("still_syncing")));
+    assert!(
+        text(&error.1["message"]).contains("downloading"),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_pruned_node_says_from_where_on_it_has_blocks() {
     let node = Node::start_with(&["-prune=1", "-fastprune"]);
     node.mine(600);
@@ -308,8 +352,36 @@ fn files_that_are_no_signed_request_of_this_proposal() {
         &["no proposal of this home"],
     );
 
+    // Another proposal of the same vault that spends the same coin, made in another home.
+    family.alice.json(&["sync"]);
+    let coin = text(&first["inputs"][0]["outpoint"]).to_owned();
+    let other = family.alice.json(&[
+        "proposal",
+        "create",
+        "family",
+        "--to",
+        &to,
+        "--feerate",
+        "9",
+        "--coin",
+        &coin,
+    ]);
+    let request = family.alice.file("other.psbt");
+    let id = text(&other["id"]).to_owned();
+    family
+        .alice
+        .json(&["proposal", "export", &id, "-o", path(&request)]);
+    let signed = family.sign("alice", &request);
+    let words = [
+        "spends coins of proposal",
+        text(&first["id"]).get(..12).unwrap(),
+    ];
+    import("other.psbt", &fs::read(signed).unwrap(), 1, &words);
+
     // The good one among bad ones is taken, and the bad ones are named.
     let junk = office.file("junk.psbt");
+    let good = office.file("good.psbt");
+    fs::write(&good, &good_bytes).unwrap();
     let output = office.run(&["proposal", "import", path(&junk), path(&good), "--json"]);
     assert_eq!(output.code(), Some(1));
     let view: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
