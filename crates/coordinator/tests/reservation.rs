@@ -3,7 +3,7 @@
 
 use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf};
 use quorate_chain::Simulated;
-use quorate_coordinator::{Coordinator, Moment, NewVault, Spend};
+use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend};
 use quorate_core::policy::Template;
 use quorate_core::spend::{Recipient, Send};
 use quorate_testkit::fixtures;
@@ -120,4 +120,31 @@ fn giving_a_proposal_up_frees_its_coins() {
     assert_eq!(coordinator.proposal(&second).unwrap().status, "collecting");
     let again = coordinator.abandon(&first, None, moment(3)).unwrap_err();
     assert_eq!(again.code, "wrong_status");
+}
+
+#[test]
+fn t26_a_proposal_that_was_given_up_is_neither_handed_out_nor_signed() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = Simulated::new();
+    let mut coordinator = vault(home.path(), &chain);
+    let id = spend(&mut coordinator, 1).unwrap();
+    let request = coordinator.export(&id, true).unwrap();
+    coordinator.abandon(&id, None, moment(2)).unwrap();
+    let error = coordinator.export(&id, true).unwrap_err();
+    assert_eq!(error.code, "wrong_status", "{error}");
+    let file = Incoming {
+        name: "late.psbt".to_owned(),
+        bytes: request.serialize(),
+    };
+    let view = coordinator.import(&[file], moment(3)).unwrap();
+    let error = view.files[0].error.as_ref().unwrap();
+    assert_eq!(error.code, "wrong_status");
+    assert!(
+        error.message.contains("late.psbt") && error.message.contains("abandoned"),
+        "{error:?}"
+    );
+    let error = coordinator
+        .broadcast(&id, &chain, false, moment(4))
+        .unwrap_err();
+    assert_eq!(error.code, "wrong_status", "{error}");
 }

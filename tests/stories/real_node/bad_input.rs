@@ -278,7 +278,7 @@ fn a_pruned_node_says_from_where_on_it_has_blocks() {
 }
 
 #[test]
-fn files_that_are_no_signed_request_of_this_proposal() {
+fn t34_files_that_are_no_signed_request_of_this_proposal() {
     let family = Family::with_vault("2-of-3");
     let office = &family.office;
     family.deposit("50000000");

@@ -176,7 +176,7 @@ fn a_transaction_released_but_never_sent_goes_out_with_the_next_sync() {
 }
 
 #[test]
-fn two_processes_on_one_home_lose_nothing_and_never_show_a_locked_database() {
+fn t31_two_processes_on_one_home_lose_nothing_and_never_show_a_locked_database() {
     let family = Family::with_vault("2-of-3");
     let running: Vec<_> = (0..24)
         .map(|_| family.office.spawn(&["address", "new", "family", "--json"]))
