@@ -32,7 +32,7 @@ impl Coordinator {
                 known.status(),
                 true,
                 &known.heights,
-                chain.tip.height + 1,
+                chain.tip.height.saturating_add(1),
                 known.proposal.transaction(),
             )?;
             let transaction = final_transaction(&vault, &known, allow_high_fee)?;
@@ -41,7 +41,7 @@ impl Coordinator {
         let device = self.device.clone();
         let transaction = self.store.write(|tx| {
             let (row, _, known) = load(tx, id)?;
-            let next = chain.tip.height + 1;
+            let next = chain.tip.height.saturating_add(1);
             let body = release(
                 &known.proposal,
                 known.status(),
