@@ -32,16 +32,16 @@ impl Coordinator {
                 known.status(),
                 true,
                 &known.heights,
-                chain.tip.height + 1,
+                chain.tip.height.saturating_add(1),
                 known.proposal.transaction(),
             )?;
             let transaction = final_transaction(&vault, &known, allow_high_fee)?;
             Ok::<_, Error>((id, transaction))
         })?;
         let device = self.device.clone();
-        self.store.write(|tx| {
+        let transaction = self.store.write(|tx| {
             let (row, _, known) = load(tx, id)?;
-            let next = chain.tip.height + 1;
+            let next = chain.tip.height.saturating_add(1);
             let body = release(
                 &known.proposal,
                 known.status(),
@@ -50,10 +50,12 @@ impl Coordinator {
                 next,
                 &transaction,
             )?;
-            if let Some(body) = body {
-                crate::append(&device, tx, row.id, moment.now, body)?;
+            match body {
+                Some(body) => crate::append(&device, tx, row.id, moment.now, body)?,
+                // Somebody else let it go meanwhile, perhaps with other signatures.
+                None => return released(&known).unwrap_or(Ok(transaction)),
             }
-            Ok::<_, Error>(())
+            Ok::<_, Error>(transaction)
         })?;
         let already_known = match source.broadcast(&transaction)? {
             Broadcast::Accepted => false,
@@ -121,9 +123,8 @@ fn final_transaction(
 ) -> Result<Transaction, Error> {
     // What was let go before stays what it was: other signatures would be another transaction on
     // the wire.
-    if let Some(raw) = &known.row.released {
-        return consensus::deserialize(raw)
-            .map_err(|_| Error::storage("damaged", "the released transaction can't be read"));
+    if let Some(transaction) = released(known) {
+        return transaction;
     }
     let transaction = finalize(&known.proposal, &known.signatures)?;
     let review = review(vault, &known.proposal, None);
@@ -131,17 +132,23 @@ fn final_transaction(
         allow_high: allow_high_fee,
         ..FeeLimits::default()
     };
-    limits
-        .check(review.fee, transaction.weight(), review.fee_basis())
-        .map_err(|error| {
-            Error::refused("absurd_fee", error.to_string())
-                .hint("say --allow-high-fee if it is meant")
-        })?;
+    review.check_fee(&limits).map_err(|error| {
+        Error::refused("absurd_fee", error.to_string()).hint("say --allow-high-fee if it is meant")
+    })?;
     Ok(transaction)
+}
+
+/// The transaction that was let go, if it was.
+fn released(known: &Known) -> Option<Result<Transaction, Error>> {
+    let raw = known.row.released.as_ref()?;
+    Some(
+        consensus::deserialize(raw)
+            .map_err(|_| Error::storage("damaged", "the released transaction can't be read")),
+    )
 }
 
 fn refused(source: &dyn ChainSource, reason: &str) -> Error {
     let reason = quorate_core::text::escape(reason);
     Error::refused("refused_by_node", format!("{} refuses the transaction: {reason}", source.name()))
-        .hint("nothing is lost: the signatures are kept, and `quorate proposal broadcast` or `quorate sync` tries again")
+        .hint("the signatures are kept, and `quorate proposal broadcast` or `quorate sync` tries again; `quorate proposal abandon` frees its coins")
 }

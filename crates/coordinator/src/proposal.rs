@@ -181,7 +181,7 @@ impl Coordinator {
         self.store.write(|tx| {
             let id = find::proposal(tx, id)?;
             let (row, vault, known) = load(tx, id)?;
-            let body = abandon(id, known.status(), note.map(ToOwned::to_owned))?;
+            let body = abandon(id, &known.facts, note.map(ToOwned::to_owned))?;
             crate::append(&device, tx, row.id, moment.now, body)?;
             let (row, vault, known) = load(tx, id).map(|(row, _, known)| (row, vault, known))?;
             show::view(tx, &row, &vault, &known)

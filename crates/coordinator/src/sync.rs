@@ -24,6 +24,8 @@ use std::collections::BTreeSet;
 /// Rounds in a row that may change nothing before we give up: each of them means that the source
 /// contradicted itself.
 const IDLE_ROUNDS: u32 = 10;
+/// Rounds that may take blocks back. Vaults on branches of their own need one each.
+const ROUNDS_BACK: u32 = 100;
 
 /// How far a sync has come; told after every batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +90,7 @@ pub fn sync_at(
         now,
         deriver: Deriver::default(),
         chunk: blocks::FIRST_CHUNK,
+        took_back: false,
         report,
     };
     run.run(status)?;
@@ -109,12 +112,14 @@ struct Run<'a> {
     deriver: Deriver,
     /// Blocks to fetch at once.
     chunk: u32,
+    /// Whether this round took blocks back.
+    took_back: bool,
     report: SyncReport,
 }
 
 impl Run<'_> {
     fn run(&mut self, mut status: ChainStatus) -> Result<(), SyncError> {
-        let mut idle = 0;
+        let (mut idle, mut back) = (0, 0);
         loop {
             let before = self.store.read(|tx| tx.ledger_revision())?;
             self.report.tip = status.tip;
@@ -126,7 +131,8 @@ impl Run<'_> {
             } else {
                 idle = 0;
             }
-            if idle == IDLE_ROUNDS {
+            back += u32::from(std::mem::take(&mut self.took_back));
+            if idle == IDLE_ROUNDS || back == ROUNDS_BACK {
                 return Err(SyncError::Moving {
                     source_name: self.source.name().to_owned(),
                 });

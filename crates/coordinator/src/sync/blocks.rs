@@ -32,7 +32,8 @@ impl Run<'_> {
                 .map(next_height)
                 .filter(|&height| height > from);
             let room = next_stop.min().unwrap_or(u32::MAX) - from;
-            let count = self.chunk.min(room).min(status.tip.height - from + 1);
+            let left = (status.tip.height - from).saturating_add(1);
+            let count = self.chunk.min(room).min(left);
             let blocks = self.fetch(from, count)?;
             let Some(reached) = blocks.last().map(CheckedBlock::id) else {
                 return Ok(Step::PlanAnew);

@@ -25,6 +25,7 @@ impl Run<'_> {
         let Some(dead) = dead else {
             return Ok(Step::Done);
         };
+        self.took_back = true;
         match self.last_common_block(dead)? {
             Some(fork) => {
                 let back = self.store.write(|tx| tx.ledger_roll_back(revision, fork))?;

@@ -3,10 +3,11 @@
 
 use crate::home::{Home, first_vault, receive, second_vault};
 use crate::world::{Lie, World};
-use bitcoin::Network;
-use quorate_chain::ChainError;
-use quorate_coordinator::sync::SyncError;
+use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus};
+use quorate_coordinator::sync::{SyncError, sync_at};
 use quorate_core::ledger::Birth;
+use std::cell::Cell;
 
 fn refused(home: &mut Home, world: &World) -> (SyncError, String) {
     let before = home.store.read(|tx| tx.ledger_revision()).unwrap();
@@ -90,5 +91,82 @@ fn t29_a_source_that_lies() {
         }
         home.sync_and_check(&world);
         world.mine();
+    }
+}
+
+/// A height that can't be is an answer that can't be used, not the end of the program.
+#[test]
+fn t29_a_source_that_lies_about_its_height() {
+    let (world, mut home) = (World::new(), Home::new());
+    world.lie.set(Some(Lie::Height));
+    let error = home.sync(&world).unwrap_err();
+    assert!(matches!(error, SyncError::Moving { .. }), "{error:?}");
+    world.lie.set(None);
+    home.sync_and_check(&world);
+}
+
+/// Two nodes behind one address, on different branches, and the worst order of answers: every round
+/// takes back what the last one matched. Still the sync must end.
+#[test]
+fn t28_a_source_that_flaps_between_two_branches() {
+    let source = Flapping {
+        nodes: [World::new(), World::new()],
+        asked: Cell::new(0),
+    };
+    source.nodes[1].foreign();
+    for node in &source.nodes {
+        node.mine_empty(3);
+    }
+    assert_ne!(source.nodes[0].tip(), source.nodes[1].tip());
+    let mut home = Home::new();
+    let error = sync_at(&mut home.store, &source, &mut |_| {}, 1_700_000_000).unwrap_err();
+    assert!(matches!(error, SyncError::Moving { .. }), "{error:?}");
+    home.sync_and_check(&source.nodes[0]);
+}
+
+#[derive(Debug)]
+struct Flapping {
+    nodes: [World; 2],
+    asked: Cell<usize>,
+}
+
+impl Flapping {
+    fn node(&self) -> &World {
+        &self.nodes[usize::from(self.asked.get() % 3 != 1)]
+    }
+}
+
+impl ChainSource for Flapping {
+    fn name(&self) -> &str {
+        "two nodes"
+    }
+    fn status(&self) -> Result<ChainStatus, ChainError> {
+        self.asked.set(self.asked.get() + 1);
+        assert!(self.asked.get() < 10_000, "the sync doesn't end");
+        self.node().status()
+    }
+    fn block_hash(&self, height: u32) -> Result<Option<BlockHash>, ChainError> {
+        self.node().block_hash(height)
+    }
+    fn block_time(&self, height: u32) -> Result<Option<u32>, ChainError> {
+        self.node().block_time(height)
+    }
+    fn blocks(&self, hashes: &[BlockHash]) -> Result<Vec<Block>, ChainError> {
+        self.node().blocks(hashes)
+    }
+    fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError> {
+        self.node().block_hashes(from, count)
+    }
+    fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError> {
+        self.node().mempool_txids()
+    }
+    fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError> {
+        self.node().mempool_transactions(txids)
+    }
+    fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {
+        self.node().test_accept(tx)
+    }
+    fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {
+        self.node().broadcast(tx)
     }
 }

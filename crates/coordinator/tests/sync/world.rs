@@ -20,6 +20,7 @@ type Hook = Box<dyn FnOnce(&World) + Send>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lie {
     Tip,
+    Height,
     OtherBlocks,
     FewerBlocks,
     MoreMoney,
@@ -302,6 +303,9 @@ impl ChainSource for World {
         let mut tip = self.tip();
         if self.lie.get() == Some(Lie::Tip) {
             tip.hash = BlockHash::all_zeros();
+        }
+        if self.lie.get() == Some(Lie::Height) {
+            tip.height = u32::MAX;
         }
         Ok(ChainStatus {
             network: self.network.get(),

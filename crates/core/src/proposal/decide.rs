@@ -1,6 +1,6 @@
 //! Every rule about what may be done to a proposal, as pure functions of its facts.
 
-use super::facts::Status;
+use super::facts::{Facts, Place, Status, status};
 use super::id::ProposalId;
 use super::locks::relative_lock;
 use super::pinned::Proposal;
@@ -149,23 +149,26 @@ fn mature(transaction: &Transaction, heights: &[Option<u32>], next: u32) -> Resu
 }
 
 /// Whether the proposal may be given up, and the entry that says so. Giving up isn't revoking: a
-/// signed copy may be out there.
-pub fn abandon(id: ProposalId, status: Status, note: Option<String>) -> Result<Body, Refusal> {
+/// signed copy may be out there. So may one that was let go, but as long as the chain source hasn't
+/// got it (it refused it, or forgot it), waiting for it must not hold the coins for ever.
+pub fn abandon(id: ProposalId, facts: &Facts, note: Option<String>) -> Result<Body, Refusal> {
+    let status = status(facts);
     match status {
+        Status::Broadcast if facts.place != Place::Nowhere => Err(wrong(
+            id,
+            status,
+            "the transaction is out and can't be taken back, only be replaced by a spend of the same coins",
+        )),
         Status::Draft
         | Status::Collecting
         | Status::Ready
+        | Status::Broadcast
         | Status::Replaced
         | Status::Conflicted => Ok(Body::ProposalClosed {
             proposal: id,
             reason: CloseReason::Abandoned,
             note,
         }),
-        Status::Broadcast => Err(wrong(
-            id,
-            status,
-            "the transaction is out and can't be taken back, only be replaced by a spend of the same coins",
-        )),
         Status::Confirmed => Err(wrong(id, status, "the money has moved")),
         Status::Abandoned | Status::Expired | Status::Rejected => {
             Err(wrong(id, status, "it was given up before"))

@@ -14,6 +14,8 @@ const MAX_TEXT: usize = 2 * MAX_BYTES + 64 * 1024;
 const MAX_INPUTS: usize = 512;
 const MAX_OUTPUTS: usize = 512;
 const MAX_FIELDS: usize = 40_000;
+/// Elements of a finalized input's witness: nodes relay no more beside the script.
+const MAX_WITNESS: usize = 101;
 
 /// Why bytes aren't a PSBT we take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,9 +114,6 @@ const GLOBAL_VERSION: u8 = 0xfb;
 /// forms is allowed, a byte order mark is not.
 pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     let bytes = decode(given)?;
-    if contains_xprv(&bytes) {
-        return Err(WireError::SecretInside);
-    }
     let mut maps = RawMaps::read(&bytes, MAX_FIELDS)?;
     check_version(&maps)?;
     let unsigned = maps.0[0]
@@ -150,6 +149,9 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
             return Err(WireError::BadField("bytes follow after its end".to_owned()));
         }
         _ => {}
+    }
+    if holds_secret(&maps, inputs) {
+        return Err(WireError::SecretInside);
     }
     let signatures = maps.0[1..=inputs]
         .iter_mut()
@@ -253,6 +255,12 @@ fn take_signatures(map: &mut super::raw::RawMap) -> Result<Vec<RawSignature>, Wi
                     bitcoin::consensus::deserialize(&value).map_err(|_| {
                         WireError::BadField("a finalized input's witness can't be read".to_owned())
                     })?;
+                if witness.len() > MAX_WITNESS {
+                    return Err(WireError::TooMany {
+                        what: "elements in a finalized input",
+                        max: MAX_WITNESS,
+                    });
+                }
                 // DER begins with 0x30; keys, scripts and the empty dummy element don't.
                 let could_be_signature =
                     |element: &&[u8]| element.first() == Some(&0x30) && element.len() <= 73;
@@ -267,6 +275,17 @@ fn take_signatures(map: &mut super::raw::RawMap) -> Result<Vec<RawSignature>, Wi
         }
     }
     Ok(found)
+}
+
+/// Whether a field carries a private key. Whole transactions are passed over: previous ones are on
+/// the chain, written by whoever paid us, and the new one will be.
+fn holds_secret(maps: &RawMaps, inputs: usize) -> bool {
+    maps.0.iter().enumerate().any(|(place, map)| {
+        map.iter().any(|(key, value)| {
+            let is_transaction = place <= inputs && key.as_slice() == [0x00];
+            contains_xprv(key) || (!is_transaction && contains_xprv(value))
+        })
+    })
 }
 
 /// Whether the bytes carry an extended private key in the binary form of BIP-0032, which has no

@@ -7,7 +7,9 @@ use super::request::{Available, Request, Send};
 use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
 use crate::keychain::Keychain;
 use crate::proposal::{PinError, Proposal};
+use crate::psbt::MAX_BYTES;
 use crate::vault::{Derived, Vault, VaultError};
+use bitcoin::policy::MAX_STANDARD_TX_WEIGHT;
 use bitcoin::{
     Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight, absolute,
     transaction,
@@ -15,6 +17,8 @@ use bitcoin::{
 
 /// More inputs than this make files that signing devices refuse.
 const MAX_INPUTS: usize = 500;
+/// The same of outputs; one more is left for change.
+pub(super) const MAX_RECIPIENTS: usize = 500;
 /// Outpoint, sequence and the length byte of an empty script, in weight units.
 const INPUT_BASE: u64 = 4 * (36 + 4 + 1);
 
@@ -61,6 +65,30 @@ pub enum SpendError {
         /// How many.
         inputs: usize,
     },
+    /// Too many payments in one.
+    #[error(
+        "{recipients} recipients are more than the {MAX_RECIPIENTS} that signing devices handle: make several proposals"
+    )]
+    TooManyRecipients {
+        /// How many.
+        recipients: usize,
+    },
+    /// Nodes wouldn't relay it.
+    #[error(
+        "the transaction would weigh {}, nodes relay up to {MAX_STANDARD_TX_WEIGHT}: pay fewer recipients at once, send less, or join small coins first", weight.to_wu()
+    )]
+    TooHeavy {
+        /// Its worst-case weight.
+        weight: Weight,
+    },
+    /// The previous transactions of the coins are so large that devices refuse the file.
+    #[error(
+        "the file to sign would have {bytes} bytes, more than the {MAX_BYTES} that signing devices handle, because its coins come from large transactions: send less, or name fewer coins with --coin"
+    )]
+    TooLarge {
+        /// Bytes of the PSBT.
+        bytes: usize,
+    },
     /// Absurd fee.
     #[error("{0}: lower the fee rate, or say --allow-high-fee if it is meant")]
     Fee(#[from] FeeRefusal),
@@ -106,6 +134,10 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
             inputs: plan.coins.len(),
         });
     }
+    let weight = weights.total(plan.coins.len(), plan.change.is_some());
+    if weight.to_wu() > u64::from(MAX_STANDARD_TX_WEIGHT) {
+        return Err(SpendError::TooHeavy { weight });
+    }
     let mut random = Random::new(request.entropy);
     let mut coins: Vec<&Available> = plan
         .coins
@@ -145,17 +177,17 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
         output: outputs.iter().map(|(output, _)| output.clone()).collect(),
     };
     let psbt = fill(vault, request, transaction, &coins, &outputs, &change)?;
+    let bytes = psbt.serialize().len();
+    if bytes > MAX_BYTES {
+        return Err(SpendError::TooLarge { bytes });
+    }
     let proposal = Proposal::check(vault, psbt)?;
     let paid: Amount = outputs
         .iter()
         .filter(|(_, change)| !change)
         .map(|(output, _)| output.value)
         .sum();
-    request.limits.check(
-        proposal.fee(),
-        weights.total(coins.len(), plan.change.is_some()),
-        paid,
-    )?;
+    request.limits.check(proposal.fee(), weight, paid)?;
     Ok(proposal)
 }
 

@@ -66,8 +66,10 @@ impl FeeLimits {
         if self.allow_high {
             return Ok(());
         }
-        // A limit on the rate must not hang on rounding of the fee up to a whole satoshi.
-        let allowed = self.max_rate.fee_wu(weight).unwrap_or(Amount::MAX_MONEY);
+        // A limit on the rate must not hang on rounding up to whole virtual bytes, as nodes count,
+        // and to a whole satoshi.
+        let allowed = self.max_rate.fee_vb(weight.to_vbytes_ceil());
+        let allowed = allowed.unwrap_or(Amount::MAX_MONEY);
         if fee > allowed + Amount::from_sat(1) {
             let rate = fee.to_sat().div_ceil(weight.to_vbytes_ceil().max(1));
             return Err(FeeRefusal::Rate {

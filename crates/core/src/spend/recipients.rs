@@ -1,6 +1,6 @@
 //! Whom a spend may pay: nothing that nodes wouldn't relay, and nothing that nobody could spend.
 
-use super::build::SpendError;
+use super::build::{MAX_RECIPIENTS, SpendError};
 use super::request::{Recipient, Send};
 use bitcoin::{Address, Amount};
 
@@ -8,6 +8,11 @@ use bitcoin::{Address, Amount};
 pub(super) fn check(recipients: &[Recipient]) -> Result<(), SpendError> {
     if recipients.is_empty() {
         return Err(SpendError::NoRecipients);
+    }
+    if recipients.len() > MAX_RECIPIENTS {
+        return Err(SpendError::TooManyRecipients {
+            recipients: recipients.len(),
+        });
     }
     if recipients
         .iter()

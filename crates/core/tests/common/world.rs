@@ -37,7 +37,11 @@ impl Previous for Known {
 impl World {
     /// A vault of a built-in policy with one coin for each of `values`.
     pub(crate) fn new(policy: &str, values: &[u64]) -> Self {
-        let vault = vault(policy);
+        Self::of(vault(policy), values)
+    }
+
+    /// The same for any vault.
+    pub(crate) fn of(vault: Vault, values: &[u64]) -> Self {
         let mut world = Self {
             vault,
             coins: Vec::new(),

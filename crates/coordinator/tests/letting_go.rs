@@ -1,0 +1,164 @@
+//! Letting a transaction go that nobody takes, and giving it up.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf, TxOut};
+use quorate_chain::{ChainSource, Simulated};
+use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend};
+use quorate_core::policy::Template;
+use quorate_core::spend::{Recipient, Send};
+use quorate_testkit::fixtures;
+
+const fn moment(seed: u8) -> Moment {
+    Moment {
+        now: 1_750_000_000,
+        entropy: [seed; 32],
+    }
+}
+
+struct World {
+    chain: Simulated,
+    office: Coordinator,
+    _home: tempfile::TempDir,
+}
+
+impl World {
+    /// A vault of 2 of 3 with these coins, synced.
+    fn new(sats: &[u64]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let chain = Simulated::new();
+        Coordinator::init(home.path(), Network::Regtest, moment(1)).unwrap();
+        let mut office = Coordinator::open(home.path()).unwrap();
+        let template = Template::builtin("2-of-3").unwrap();
+        let keys: Vec<_> = fixtures::cosigners(3)
+            .iter()
+            .map(|key| (key.name().to_owned(), key.text()))
+            .collect();
+        let new = NewVault {
+            name: "family",
+            template: &template,
+            keys: &keys,
+        };
+        let long_ago = Moment {
+            now: 0,
+            ..moment(0)
+        };
+        office.create_vault(&new, long_ago).unwrap();
+        let address = office.new_address("family", None, moment(1)).unwrap();
+        let address: Address<_> = address.address.parse().unwrap();
+        let script = address.assume_checked().script_pubkey();
+        let coins: Vec<TxOut> = sats
+            .iter()
+            .map(|&sat| TxOut {
+                value: Amount::from_sat(sat),
+                script_pubkey: script.clone(),
+            })
+            .collect();
+        chain.fund_all(&coins).unwrap();
+        let mut world = Self {
+            chain,
+            office,
+            _home: home,
+        };
+        world.sync();
+        world
+    }
+
+    fn sync(&mut self) -> quorate_coordinator::view::SyncView {
+        self.office
+            .sync(&self.chain, moment(9), &mut |_| ())
+            .unwrap()
+    }
+
+    /// A proposal with all signatures that it needs.
+    fn ready(&mut self, sats: u64, fee_rate: FeeRate, seed: u8) -> String {
+        let address = Address::p2wsh(&ScriptBuf::from_bytes(vec![0x51, seed]), Network::Regtest);
+        let recipients = [Recipient {
+            address,
+            send: Send::Exactly(Amount::from_sat(sats)),
+        }];
+        let spend = Spend {
+            vault: "family",
+            recipients: &recipients,
+            fee_rate,
+            memo: None,
+            path: 0,
+            coins: &[],
+            allow_high_fee: false,
+        };
+        let id = self.office.propose(&spend, moment(seed)).unwrap().id;
+        let mut psbt = self.office.export(&id, true).unwrap();
+        for cosigner in &fixtures::cosigners(2) {
+            psbt.sign(&cosigner.master(), fixtures::secp()).unwrap();
+        }
+        let file = Incoming {
+            name: "signed".to_owned(),
+            bytes: psbt.serialize(),
+        };
+        let imported = self.office.import(&[file], moment(seed)).unwrap();
+        assert_eq!(imported.status.as_deref(), Some("ready"), "{imported:?}");
+        id
+    }
+
+    fn status(&mut self, id: &str) -> String {
+        self.office.proposal(id).unwrap().status
+    }
+}
+
+/// A source that refuses for good (here: nothing is paid to the miner) must not hold the coins for
+/// ever: what nobody has can be given up, and isn't handed over again.
+#[test]
+fn a_transaction_that_nobody_takes_can_be_given_up() {
+    let mut world = World::new(&[100_000]);
+    let id = world.ready(50_000, FeeRate::ZERO, 2);
+    let refused = world.office.broadcast(&id, &world.chain, false, moment(3));
+    assert_eq!(refused.unwrap_err().code, "refused_by_node");
+    assert_eq!(world.status(&id), "broadcast");
+    assert_eq!(world.sync().problems.len(), 1);
+
+    world.office.abandon(&id, None, moment(4)).unwrap();
+    assert_eq!(world.status(&id), "abandoned");
+    assert_eq!(world.sync().problems.len(), 0);
+    assert_eq!(world.office.balance("family").unwrap().reserved_sat, 0);
+    let second = world.ready(50_000, FeeRate::BROADCAST_MIN, 5);
+    let view = world
+        .office
+        .broadcast(&second, &world.chain, false, moment(6))
+        .unwrap();
+    assert_eq!(view.status, "broadcast");
+    world.sync();
+    assert_eq!(world.status(&second), "broadcast");
+    assert_eq!(world.status(&id), "abandoned");
+}
+
+/// What the chain source has isn't given up, and what was given up too soon is seen all the same.
+#[test]
+fn a_transaction_that_is_out_cannot_be_given_up() {
+    let mut world = World::new(&[100_000]);
+    let id = world.ready(50_000, FeeRate::BROADCAST_MIN, 2);
+    world
+        .office
+        .broadcast(&id, &world.chain, false, moment(3))
+        .unwrap();
+    world.sync();
+    let refused = world.office.abandon(&id, None, moment(4)).unwrap_err();
+    assert_eq!(refused.code, "wrong_status");
+    world.chain.mine(1).unwrap();
+    world.sync();
+    assert_eq!(world.status(&id), "confirmed");
+    let refused = world.office.abandon(&id, None, moment(5)).unwrap_err();
+    assert_eq!(refused.code, "wrong_status");
+    assert!(world.chain.status().is_ok());
+}
+
+/// T22: the rate that was proposed, and seen by everybody who signed, is the rate that is judged:
+/// real signatures are a byte or two shorter than the worst.
+#[test]
+fn t22_the_highest_rate_that_may_be_proposed_may_be_broadcast() {
+    let mut world = World::new(&[30_000_000; 20]);
+    let rate = FeeRate::from_sat_per_vb(1_000).unwrap();
+    let id = world.ready(500_000_000, rate, 2);
+    world
+        .office
+        .broadcast(&id, &world.chain, false, moment(3))
+        .unwrap();
+}
