@@ -13,6 +13,7 @@ use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs, Slot};
 use quorate_core::psbt::{
     ContributionError, FinalizeError, ForeignPsbt, RawSignature, admit, finalize, read,
 };
+use std::collections::BTreeSet;
 
 fn world() -> (World, Proposal) {
     let world = World::new("2-of-3", &[60_000, 50_000, 40_000]);
@@ -456,6 +457,40 @@ fn a_recovery_signature_counts_only_with_its_lock() {
     let one = kept(&world.admit(&recovery, &world.sign(&recovery, 1)));
     assert!(SignedInputs::of(&recovery, &one).is_complete());
     finalize(&recovery, &one).unwrap();
+}
+
+/// A signature that no path open to this transaction counts is kept, but who made it hasn't signed
+/// anything that matters, and isn't waited for.
+#[test]
+fn cosigners_of_a_closed_path_neither_count_nor_are_waited_for() {
+    let world = World::new("inheritance", &[60_000, 70_000]);
+    let everyday = world.spend_all_coins();
+    let names = |cosigners: &BTreeSet<usize>| -> Vec<&str> {
+        let cosigners = cosigners.iter();
+        cosigners
+            .map(|&at| world.vault.cosigners()[at].name.as_str())
+            .collect()
+    };
+    // The first two are the owners, the others the heirs.
+    let nobody = SignedInputs::of(&everyday, &SignatureSet::new());
+    assert_eq!(names(&nobody.missing()), ["alice", "bob"]);
+    let at = |name| {
+        let mut cosigners = world.vault.cosigners().iter();
+        cosigners.position(|cosigner| cosigner.name == name)
+    };
+    let mut psbt = world.sign(&everyday, at("carol").unwrap());
+    world.sign_into(&mut psbt, &everyday, at("dave").unwrap());
+    let heirs = kept(&world.admit(&everyday, &psbt));
+    assert_eq!(heirs.len(), 4);
+    let signed = SignedInputs::of(&everyday, &heirs);
+    assert_eq!(signed.signed, [BTreeSet::new(), BTreeSet::new()]);
+    assert_eq!(names(&signed.missing()), ["alice", "bob"]);
+    world.sign_into(&mut psbt, &everyday, at("alice").unwrap());
+    world.sign_into(&mut psbt, &everyday, at("bob").unwrap());
+    let all = kept(&world.admit(&everyday, &psbt));
+    let signed = SignedInputs::of(&everyday, &all);
+    assert!(signed.is_complete() && signed.missing().is_empty());
+    finalize(&everyday, &all).unwrap();
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn missing(vault: &Vault, known: &Known) -> Vec<String> {
     if known.status() != Status::Collecting {
         return Vec::new();
     }
-    let cosigners = known.signed.missing(vault.cosigners().len());
+    let cosigners = known.signed.missing();
     cosigners
         .into_iter()
         .filter_map(|cosigner| vault.cosigners().get(cosigner))
@@ -188,7 +188,7 @@ fn next(vault: &Vault, known: &Known) -> Option<String> {
     let id = &known.row.id.to_string()[..12];
     match known.status() {
         Status::Draft | Status::Collecting => {
-            let who = missing(vault, known).into_iter().next().unwrap_or_default();
+            let who = missing(vault, known).into_iter().next()?;
             Some(format!(
                 "quorate proposal export {id} --for {who} -o {who}.psbt"
             ))

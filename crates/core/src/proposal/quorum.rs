@@ -23,8 +23,11 @@ pub type SignatureSet = BTreeMap<Slot, ecdsa::Signature>;
 /// What a set of signatures amounts to for a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedInputs {
-    /// For each input, the cosigners (by index) of whom a signature is there.
+    /// For each input, the cosigners (by index) of whom a signature is there that counts for a
+    /// spending path that this transaction's locks allow.
     pub signed: Vec<BTreeSet<usize>>,
+    /// Those whose signatures can count.
+    pub able: BTreeSet<usize>,
     /// For each input, whether the signatures satisfy a spending path that this transaction's
     /// locks allow.
     pub satisfied: Vec<bool>,
@@ -37,6 +40,7 @@ impl SignedInputs {
         let transaction = proposal.transaction();
         let mut signed = Vec::with_capacity(proposal.inputs().len());
         let mut satisfied = Vec::with_capacity(proposal.inputs().len());
+        let mut able = BTreeSet::new();
         for ((input, coin), number) in transaction.input.iter().zip(proposal.inputs()).zip(0u32..) {
             let has = |public_key: PublicKey| {
                 signatures.contains_key(&Slot {
@@ -44,16 +48,21 @@ impl SignedInputs {
                     public_key,
                 })
             };
-            let keys = coin.derived.keys.iter().filter(|key| has(key.public_key));
+            let policy = coin.derived.descriptor.lift();
+            let policy = policy.unwrap_or(Policy::Unsatisfiable);
+            let counts = counting(&policy, transaction, input);
+            let keys = coin.derived.keys.iter();
+            let keys = keys.filter(|key| counts.contains(&key.public_key));
+            able.extend(keys.clone().map(|key| key.cosigner));
+            let keys = keys.filter(|key| has(key.public_key));
             signed.push(keys.map(|key| key.cosigner).collect());
-            satisfied.push(
-                coin.derived
-                    .descriptor
-                    .lift()
-                    .is_ok_and(|policy| holds(&policy, &|key| has(*key), transaction, input)),
-            );
+            satisfied.push(holds(&policy, &|key| has(*key), transaction, input));
         }
-        Self { signed, satisfied }
+        Self {
+            signed,
+            able,
+            satisfied,
+        }
     }
 
     /// Whether every input is satisfied.
@@ -62,15 +71,35 @@ impl SignedInputs {
         !self.satisfied.is_empty() && self.satisfied.iter().all(|&satisfied| satisfied)
     }
 
-    /// The cosigners, out of `count`, who have not signed every input, while something is missing.
+    /// The cosigners who could sign and have not signed every input, while something is missing.
     #[must_use]
-    pub fn missing(&self, count: usize) -> BTreeSet<usize> {
+    pub fn missing(&self) -> BTreeSet<usize> {
         if self.is_complete() {
             return BTreeSet::new();
         }
-        (0..count)
-            .filter(|cosigner| !self.signed.iter().all(|signed| signed.contains(cosigner)))
-            .collect()
+        let everywhere =
+            |cosigner: &usize| self.signed.iter().all(|signed| signed.contains(cosigner));
+        let able = self.able.iter().copied();
+        able.filter(|cosigner| !everywhere(cosigner)).collect()
+    }
+}
+
+/// The keys whose signatures can help to meet `policy` with the locks the transaction carries.
+fn counting(
+    policy: &Policy<PublicKey>,
+    transaction: &Transaction,
+    input: &TxIn,
+) -> BTreeSet<PublicKey> {
+    match policy {
+        Policy::Key(key) => BTreeSet::from([*key]),
+        Policy::Thresh(parts) if holds(policy, &|_| true, transaction, input) => {
+            let parts = parts.iter();
+            let possible = parts.filter(|part| holds(part, &|_| true, transaction, input));
+            possible
+                .flat_map(|part| counting(part, transaction, input))
+                .collect()
+        }
+        _ => BTreeSet::new(),
     }
 }
 

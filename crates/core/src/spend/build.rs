@@ -105,7 +105,7 @@ pub enum SpendError {
     NoPrevious(OutPoint),
     /// The coin's script isn't what we derive.
     #[error(
-        "coin {0} doesn't pay to this vault's own script: the ledger is damaged, run `quorate sync --rescan`"
+        "coin {0} doesn't pay to this vault's own script: the ledger is damaged: import the vault in a new home, which reads the chain again"
     )]
     ForeignCoin(OutPoint),
     /// Deriving failed.
