@@ -2,6 +2,7 @@
 
 use crate::view::{AddressView, AddressesView, CoinView, CoinsView};
 use crate::{Coordinator, Error, Moment, vault_row};
+use bitcoin::Address;
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
 use quorate_core::text::check_line;
@@ -63,17 +64,22 @@ impl Coordinator {
         self.store.read(|tx| {
             let row = vault_row(tx, name)?;
             let vault = Self::open_vault(&row)?;
+            let ledger = crate::ledger_row(tx, row.id)?;
             let coins = tx
-                .ledger_coins(
-                    crate::ledger_row(tx, row.id)?,
-                    CoinFilter::default(),
-                    usize::MAX,
-                )?
+                .ledger_coins(ledger, CoinFilter::default(), usize::MAX)?
                 .into_iter()
                 .map(|coin| {
-                    let address = vault
-                        .derive(coin.keychain, coin.index)?
-                        .address(vault.network());
+                    // Derived when the coin was found; deriving it again would cost more than all
+                    // the rest.
+                    let script = tx.ledger_script(ledger, coin.keychain, coin.index)?;
+                    let address = script
+                        .and_then(|script| Address::from_script(&script, vault.network()).ok());
+                    let address = match address {
+                        Some(address) => address,
+                        None => vault
+                            .derive(coin.keychain, coin.index)?
+                            .address(vault.network()),
+                    };
                     Ok(CoinView {
                         outpoint: coin.outpoint.to_string(),
                         value_sat: coin.value.to_sat(),

@@ -42,11 +42,15 @@ impl Known {
         let signatures = tx.signatures(row.id)?;
         let signed = SignedInputs::of(&proposal, &signatures);
         let ledger = crate::ledger_row(tx, row.vault)?;
+        let synced = tx.ledger_cursor(ledger)?.is_some();
         let mut heights = Vec::with_capacity(proposal.inputs().len());
         let mut rival = Rival::None;
         for input in proposal.inputs() {
             let coin = tx.ledger_coin(ledger, &input.outpoint)?;
             heights.push(coin.as_ref().and_then(|coin| coin.height));
+            if coin.is_none() && synced && rival == Rival::None {
+                rival = Rival::Gone;
+            }
             if let Some(spender) = coin
                 .and_then(|coin| coin.spent)
                 .map(|spent| spent.by)

@@ -28,8 +28,25 @@ pub(crate) fn vault(mut rows: Vec<StoredVault>, given: &str) -> Result<StoredVau
     let by_id = |row: &StoredVault| {
         given.len() >= 6 && row.id.to_string().starts_with(&given.to_lowercase())
     };
-    if let Some(place) = rows.iter().position(by_id) {
-        return Ok(rows.swap_remove(place));
+    let matches: Vec<usize> = (0..rows.len())
+        .filter(|&place| by_id(&rows[place]))
+        .collect();
+    match matches[..] {
+        [] => {}
+        [place] => return Ok(rows.swap_remove(place)),
+        _ => {
+            let names: Vec<&str> = matches
+                .iter()
+                .map(|&place| rows[place].name.as_str())
+                .collect();
+            let message = format!(
+                "several vaults have ids that begin with `{given}`: {}",
+                names.join(", ")
+            );
+            return Err(
+                Error::input("ambiguous_vault", message).hint("type more digits, or the name")
+            );
+        }
     }
     let error = Error::input(
         "unknown_vault",

@@ -1,5 +1,6 @@
 //! Proposals: made, shown, listed, exported, given up.
 
+mod coins;
 mod show;
 
 pub use show::{finding, payment, rate};
@@ -10,19 +11,14 @@ use crate::{Coordinator, Error, Moment, find, vault_row};
 use bitcoin::{FeeRate, OutPoint, Psbt, Transaction};
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
-use quorate_core::ledger::Coin;
 use quorate_core::proposal::{Proposal, abandon};
-use quorate_core::spend::{Available, FeeLimits, Previous, Recipient, Request, propose};
+use quorate_core::spend::{FeeLimits, Previous, Recipient, Request, SpendError, propose};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
-use quorate_storage::{CoinFilter, ReadTx, StoredVault};
+use quorate_storage::{ReadTx, StoredVault};
 use std::collections::BTreeMap;
 
 const MAX_MEMO: usize = 255;
-/// Blocks before a mined coin can be spent.
-const COINBASE_MATURITY: u32 = 100;
-/// Coins offered to the selection.
-const CANDIDATES: usize = 4_000;
 
 /// A spend as a person asks for it.
 #[derive(Debug)]
@@ -65,15 +61,13 @@ impl Coordinator {
                 )
                 .hint(format!("run `quorate sync {}` first", row.name)));
             };
-            let coins = available(tx, &vault, &row, spend, tip)?;
-            let change_index = tx.ledger_next_index(ledger, Keychain::Change)?;
             let request = Request {
                 recipients: spend.recipients,
                 fee_rate: spend.fee_rate,
                 path: spend.path,
-                coins: &coins,
+                coins: &[],
                 all_coins: !spend.coins.is_empty(),
-                change_index,
+                change_index: tx.ledger_next_index(ledger, Keychain::Change)?,
                 tip,
                 entropy: moment.entropy,
                 limits: FeeLimits {
@@ -82,7 +76,10 @@ impl Coordinator {
                 },
                 previous: &FromLedger(tx),
             };
-            let proposal = propose(&vault, &request).map_err(|error| refused(tx, &row, error))?;
+            let change_index = request.change_index;
+            let offers = coins::offers(tx, &vault, &row, spend, tip)?;
+            let (proposal, left_out) = first_that_suffices(&vault, &request, &offers)
+                .map_err(|error| refused(tx, &row, error))?;
             if tx.proposal(proposal.id())?.is_some() {
                 return Err(Error::refused(
                     "exists",
@@ -113,7 +110,9 @@ impl Coordinator {
                 .proposal(proposal.id())?
                 .ok_or_else(|| Error::storage("storage", "the proposal wasn't stored"))?;
             let known = Known::load(tx, &vault, stored)?;
-            show::view(tx, &row, &vault, &known)
+            let mut view = show::view(tx, &row, &vault, &known)?;
+            view.findings.extend(left_out);
+            Ok(view)
         })
     }
 
@@ -238,78 +237,25 @@ pub(crate) fn vault_of(
     found.ok_or_else(|| Error::storage("damaged", format!("vault {id} is missing")))
 }
 
-/// The coins this spend may use: unspent, not reserved, and confirmed where the path's timelock
-/// counts from confirmation. At most so many, the largest, are looked at: proposing doesn't get
-/// slower with the number of coins.
-fn available(
-    tx: &ReadTx<'_>,
+/// Builds the proposal out of the first offer that has enough in it, and says what it left out.
+fn first_that_suffices(
     vault: &Vault,
-    row: &StoredVault,
-    spend: &Spend<'_>,
-    tip: u32,
-) -> Result<Vec<Available>, Error> {
-    let ledger = crate::ledger_row(tx, row.id)?;
-    let relative = vault.required_sequence(spend.path).is_some();
-    let immature = |coin: &Coin| {
-        coin.coinbase
-            && coin
-                .height
-                .is_none_or(|height| height + COINBASE_MATURITY > tip + 1)
-    };
-    let usable = |coin: &Coin| {
-        coin.spent.is_none() && !immature(coin) && !(relative && coin.height.is_none())
-    };
-    let mut coins = Vec::new();
-    if spend.coins.is_empty() {
-        for coin in tx.ledger_coins(ledger, CoinFilter::default(), CANDIDATES)? {
-            if usable(&coin) && tx.reserved_by(row.id, coin.outpoint)?.is_none() {
-                coins.push(candidate(&coin));
-            }
+    request: &Request<'_>,
+    offers: &[coins::Offer],
+) -> Result<(Proposal, Option<String>), SpendError> {
+    let last = offers.len().saturating_sub(1);
+    for (place, offer) in offers.iter().enumerate() {
+        let request = Request {
+            coins: &offer.coins,
+            ..*request
+        };
+        match propose(vault, &request) {
+            Err(SpendError::NotEnough { .. }) if place < last => {}
+            Ok(proposal) => return Ok((proposal, offer.left_out.clone())),
+            Err(error) => return Err(error),
         }
-        return Ok(coins);
     }
-    for (place, outpoint) in spend.coins.iter().enumerate() {
-        if spend.coins[..place].contains(outpoint) {
-            return Err(Error::input(
-                "coin_twice",
-                format!("coin {outpoint} is named twice"),
-            ));
-        }
-        if let Some(other) = tx.reserved_by(row.id, *outpoint)? {
-            return Err(Error::refused(
-                "reserved",
-                format!(
-                    "coin {outpoint} is reserved by proposal {}",
-                    &other.to_string()[..12]
-                ),
-            )
-            .hint(
-                "choose another coin, or give that proposal up with `quorate proposal abandon`",
-            ));
-        }
-        let coin = tx
-            .ledger_coin(ledger, outpoint)?
-            .filter(usable)
-            .ok_or_else(|| {
-                Error::refused(
-                    "no_such_coin",
-                    format!("{outpoint} isn't a coin that this vault can spend this way"),
-                )
-                .hint(format!("`quorate coin list {}` shows them", row.name))
-            })?;
-        coins.push(candidate(&coin));
-    }
-    Ok(coins)
-}
-
-fn candidate(coin: &Coin) -> Available {
-    Available {
-        outpoint: coin.outpoint,
-        value: coin.value,
-        keychain: coin.keychain,
-        index: coin.index,
-        height: coin.height,
-    }
+    propose(vault, request).map(|proposal| (proposal, None))
 }
 
 /// The previous transactions of the chosen coins, out of the ledger.
@@ -323,8 +269,8 @@ impl Previous for FromLedger<'_> {
 }
 
 /// Adds what else could be done when there isn't enough.
-fn refused(tx: &ReadTx<'_>, row: &StoredVault, error: quorate_core::spend::SpendError) -> Error {
-    let short = matches!(error, quorate_core::spend::SpendError::NotEnough { .. });
+fn refused(tx: &ReadTx<'_>, row: &StoredVault, error: SpendError) -> Error {
+    let short = matches!(error, SpendError::NotEnough { .. });
     let error = Error::from(error);
     let reserved = crate::vault::balance(tx, row.id).map_or(0, |balance| balance.reserved_sat);
     if short && reserved > 0 {

@@ -24,6 +24,8 @@ pub struct NewVault<'a> {
     pub template: &'a Template,
     /// Name and key of each cosigner, in the order of the template's roles.
     pub keys: &'a [(String, String)],
+    /// From where to look for coins, when the same vault existed before; from now on otherwise.
+    pub birth: Option<Birth>,
 }
 
 /// What a vault is taken in from.
@@ -61,7 +63,12 @@ impl Coordinator {
             .collect::<Result<Vec<_>, Error>>()?;
         let vault = Vault::create(network, new.template, keys)?;
         let now = u32::try_from(moment.now).unwrap_or(u32::MAX);
-        self.add_vault(new.name, &vault, Birth::Time(now), moment)
+        self.add_vault(
+            new.name,
+            &vault,
+            new.birth.unwrap_or(Birth::Time(now)),
+            moment,
+        )
     }
 
     /// Takes a vault in. The same vault twice is refused, whatever its text.
@@ -117,6 +124,14 @@ impl Coordinator {
             Ok::<_, Error>(())
         })?;
         self.vault(name)
+    }
+
+    /// Has the next sync look for the vault's coins anew, from `birth` on. The journal stays.
+    pub fn rescan(&mut self, name: &str, birth: Birth) -> Result<(), Error> {
+        self.store.write(|tx| {
+            let row = vault_row(tx, name)?;
+            Ok(tx.ledger_rescan(crate::ledger_row(tx, row.id)?, birth)?)
+        })
     }
 
     /// One vault.

@@ -28,6 +28,7 @@ fn vault(home: &Path, chain: &Simulated) -> Coordinator {
         name: "family",
         template: &template,
         keys: &keys,
+        birth: None,
     };
     coordinator
         .create_vault(

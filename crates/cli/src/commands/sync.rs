@@ -2,6 +2,7 @@
 
 use crate::amount::btc;
 use crate::context::Context;
+use crate::input;
 use crate::output::Answer;
 use crate::progress::Progress;
 use quorate_coordinator::Error;
@@ -14,10 +15,14 @@ use quorate_core::text::escape;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate sync
+  quorate sync family --rescan-from 2025-01-31
   quorate sync family --node cookie:/home/me/.bitcoin/.cookie@127.0.0.1:8332")]
 pub(crate) struct Args {
     /// Also show the balance of this vault
     vault: Option<String>,
+    /// Look for the vault's coins anew, from a block height or a day on
+    #[arg(long, value_name = "HEIGHT|YYYY-MM-DD", requires = "vault")]
+    rescan_from: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
@@ -26,7 +31,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     if let Some(vault) = &args.vault {
         coordinator.vault_facts(vault)?;
     }
+    let birth = args
+        .rescan_from
+        .as_deref()
+        .map(input::birthday)
+        .transpose()?;
     let source = context.source()?;
+    if let (Some(vault), Some(birth)) = (&args.vault, birth) {
+        coordinator.rescan(vault, birth)?;
+    }
     let mut progress = Progress::new(context.output);
     let synced = coordinator.sync(source.as_ref(), Context::moment()?, &mut |step| {
         progress.step(step)

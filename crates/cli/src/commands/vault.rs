@@ -67,6 +67,9 @@ pub(crate) struct CreateArgs {
     /// A cosigner's name and key: NAME=[fingerprint/path]xpub; once for each
     #[arg(long = "key", value_name = "NAME=KEY", required = true)]
     keys: Vec<String>,
+    /// From where to look for coins, if the same vault existed before: a block height or a day
+    #[arg(long, value_name = "HEIGHT|YYYY-MM-DD")]
+    birthday: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -122,10 +125,12 @@ fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
         .map(|key| input::key(key))
         .collect::<Result<_, _>>()?;
     let keys = in_order(&template, keys)?;
+    let birth = args.birthday.as_deref().map(input::birthday).transpose()?;
     let new = NewVault {
         name: &args.name,
         template: &template,
         keys: &keys,
+        birth,
     };
     let view = coordinator.create_vault(&new, Context::moment()?)?;
     let text = show::described(&view)

@@ -76,7 +76,7 @@ pub fn admit(id: ProposalId, status: Status) -> Result<(), Refusal> {
         Status::Replaced | Status::Conflicted => Err(wrong(
             id,
             status,
-            "one of its coins is spent by another transaction, so its signatures are worth nothing",
+            "one of its coins is spent by another transaction or gone, so its signatures are worth nothing",
         )),
         Status::Abandoned | Status::Expired | Status::Rejected => {
             Err(wrong(id, status, "create a new proposal instead"))
@@ -105,7 +105,7 @@ pub fn release(
             return Err(wrong(
                 id,
                 status,
-                "one of its coins is spent by another transaction",
+                "one of its coins is spent by another transaction or gone",
             ));
         }
         Status::Abandoned | Status::Expired | Status::Rejected => {

@@ -38,6 +38,9 @@ pub enum Rival {
     Ours,
     /// A transaction that no proposal here describes does.
     Stranger,
+    /// None does, but a coin isn't there any more: the payment that made it was replaced, dropped
+    /// or taken back by the chain.
+    Gone,
 }
 
 /// All that [`status`] looks at.
@@ -70,7 +73,7 @@ pub enum Status {
     Confirmed,
     /// Another proposal of this vault spends one of its coins.
     Replaced,
-    /// A transaction nobody proposed here spends one of its coins.
+    /// A transaction nobody proposed here spends one of its coins, or a coin is gone.
     Conflicted,
     /// Given up by a person.
     Abandoned,
@@ -115,7 +118,7 @@ pub const fn status(facts: &Facts) -> Status {
         (Place::Nowhere, Stage::Closed(CloseReason::Expired), _) => Status::Expired,
         (Place::Nowhere, Stage::Closed(CloseReason::Rejected), _) => Status::Rejected,
         (Place::Nowhere, _, Rival::Ours) => Status::Replaced,
-        (Place::Nowhere, _, Rival::Stranger) => Status::Conflicted,
+        (Place::Nowhere, _, Rival::Stranger | Rival::Gone) => Status::Conflicted,
         (Place::Nowhere, _, Rival::None) if facts.released => Status::Broadcast,
         (Place::Nowhere, Stage::Draft, Rival::None) => Status::Draft,
         (Place::Nowhere, Stage::Open, Rival::None) if facts.satisfied => Status::Ready,
@@ -145,7 +148,7 @@ mod tests {
         if facts.rival == Rival::Ours {
             return Status::Replaced;
         }
-        if facts.rival == Rival::Stranger {
+        if facts.rival == Rival::Stranger || facts.rival == Rival::Gone {
             return Status::Conflicted;
         }
         if facts.released {
@@ -174,7 +177,7 @@ mod tests {
         let mut combinations = 0;
         for stage in stages {
             for place in places {
-                for rival in [Rival::None, Rival::Ours, Rival::Stranger] {
+                for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
                     for (released, satisfied) in
                         [(false, false), (false, true), (true, false), (true, true)]
                     {
@@ -191,6 +194,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(combinations, 5 * 3 * 3 * 4);
+        assert_eq!(combinations, 5 * 3 * 4 * 4);
     }
 }

@@ -58,6 +58,24 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The script at this place of the vault's address chains, if it has been derived.
+    pub fn ledger_script(
+        &self,
+        vault: VaultRow,
+        keychain: Keychain,
+        index: u32,
+    ) -> Result<Option<ScriptBuf>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT script FROM scripts WHERE vault = ?1 AND keychain = ?2 AND idx = ?3",
+        )?;
+        let script = statement
+            .query_row((vault.0, codec::number(keychain), index), |row| {
+                row.get::<_, Vec<u8>>(0)
+            })
+            .optional()?;
+        Ok(script.map(ScriptBuf::from_bytes))
+    }
+
     pub(super) fn ledger_shapes(&self) -> Result<Shapes, StorageError> {
         // Index 0 of each chain stands for all. CROSS JOIN keeps the vaults in the outer loop.
         let mut statement = self.prepare(

@@ -1,0 +1,153 @@
+//! Which coins a spend may take, in order of preference.
+
+use super::Spend;
+use crate::Error;
+use bitcoin::{Amount, OutPoint};
+use quorate_core::keychain::Keychain;
+use quorate_core::ledger::{Coin, VaultRow};
+use quorate_core::policy::Timelock;
+use quorate_core::spend::{Available, Send};
+use quorate_core::vault::Vault;
+use quorate_storage::{CoinFilter, ReadTx, StoredVault};
+
+/// Blocks before a mined coin can be spent.
+const COINBASE_MATURITY: u32 = 100;
+/// Coins offered to the selection, the largest: proposing doesn't get slower with their number.
+const CANDIDATES: usize = 4_000;
+
+/// Coins to choose from, and what is told about those that were left out.
+pub(super) struct Offer {
+    pub(super) coins: Vec<Available>,
+    pub(super) left_out: Option<String>,
+}
+
+/// The offers to try one after the other until there is enough. Coins that somebody else has just
+/// paid may still vanish, so confirmed ones and our own change come first. By a path whose timelock
+/// runs from confirmation, coins that aren't ripe are left out as long as any is: a stranger's
+/// small payment must not hold up a recovery.
+pub(super) fn offers(
+    tx: &ReadTx<'_>,
+    vault: &Vault,
+    row: &StoredVault,
+    spend: &Spend<'_>,
+    tip: u32,
+) -> Result<Vec<Offer>, Error> {
+    let ledger = crate::ledger_row(tx, row.id)?;
+    let age = age(vault, spend.path);
+    let usable = |coin: &Coin| {
+        coin.spent.is_none()
+            && !is_young_coinbase(coin, tip)
+            && !(age.is_some() && coin.height.is_none())
+    };
+    if !spend.coins.is_empty() {
+        return Ok(vec![Offer {
+            coins: named(tx, row, ledger, spend.coins, usable)?,
+            left_out: None,
+        }]);
+    }
+    let mut coins = Vec::new();
+    for coin in tx.ledger_coins(ledger, CoinFilter::default(), CANDIDATES)? {
+        if usable(&coin) && tx.reserved_by(row.id, coin.outpoint)?.is_none() {
+            coins.push(coin);
+        }
+    }
+    let preferred = |coin: &Coin| match age {
+        Some(age) => coin.height.is_some_and(|height| height + age <= tip + 1),
+        None => coin.height.is_some() || coin.keychain == Keychain::Change,
+    };
+    let (first, rest): (Vec<Coin>, Vec<Coin>) = coins.iter().cloned().partition(preferred);
+    let everything = Offer {
+        coins: coins.iter().map(candidate).collect(),
+        left_out: None,
+    };
+    if first.is_empty() || rest.is_empty() {
+        return Ok(vec![everything]);
+    }
+    let all_that_is_there = spend
+        .recipients
+        .iter()
+        .any(|recipient| recipient.send == Send::All);
+    let preferred = Offer {
+        coins: first.iter().map(candidate).collect(),
+        left_out: all_that_is_there.then(|| told(&rest, age.is_some())),
+    };
+    // A recovery out of unripe coins couldn't be sent yet; that has to be asked for by naming them.
+    let only = age.is_some();
+    Ok(if only {
+        vec![preferred]
+    } else {
+        vec![preferred, everything]
+    })
+}
+
+/// The age in blocks that the path asks of its coins.
+fn age(vault: &Vault, path: usize) -> Option<u32> {
+    match vault.policy().paths.get(path)?.lock? {
+        Timelock::Older(blocks) => Some(u32::from(blocks)),
+        Timelock::After(_) => None,
+    }
+}
+
+fn is_young_coinbase(coin: &Coin, tip: u32) -> bool {
+    let young = |height: u32| height + COINBASE_MATURITY > tip + 1;
+    coin.coinbase && coin.height.is_none_or(young)
+}
+
+/// Exactly these coins, or the reason why not.
+fn named(
+    tx: &ReadTx<'_>,
+    row: &StoredVault,
+    ledger: VaultRow,
+    outpoints: &[OutPoint],
+    usable: impl Fn(&Coin) -> bool,
+) -> Result<Vec<Available>, Error> {
+    let mut coins = Vec::with_capacity(outpoints.len());
+    for (place, outpoint) in outpoints.iter().enumerate() {
+        if outpoints[..place].contains(outpoint) {
+            let message = format!("coin {outpoint} is named twice");
+            return Err(Error::input("coin_twice", message));
+        }
+        if let Some(other) = tx.reserved_by(row.id, *outpoint)? {
+            let other = &other.to_string()[..12];
+            let message = format!("coin {outpoint} is reserved by proposal {other}");
+            return Err(Error::refused("reserved", message).hint(
+                "choose another coin, or give that proposal up with `quorate proposal abandon`",
+            ));
+        }
+        let coin = tx.ledger_coin(ledger, outpoint)?.filter(&usable);
+        let coin = coin.ok_or_else(|| {
+            let message = format!("{outpoint} isn't a coin that this vault can spend this way");
+            Error::refused("no_such_coin", message)
+                .hint(format!("`quorate coin list {}` shows them", row.name))
+        })?;
+        coins.push(candidate(&coin));
+    }
+    Ok(coins)
+}
+
+fn candidate(coin: &Coin) -> Available {
+    Available {
+        outpoint: coin.outpoint,
+        value: coin.value,
+        keychain: coin.keychain,
+        index: coin.index,
+        height: coin.height,
+    }
+}
+
+fn told(coins: &[Coin], by_age: bool) -> String {
+    let sum: Amount = coins.iter().map(|coin| coin.value).sum();
+    let sum = sum.to_sat();
+    match (coins.len(), by_age) {
+        (1, true) => format!("a coin of {sum} sat was left out: its timelock hasn't run out"),
+        (1, false) => format!("a coin of {sum} sat was left out: it isn't confirmed yet"),
+        (count, true) => {
+            format!(
+                "{count} coins of {sum} sat together were left out: their timelock hasn't run out"
+            )
+        }
+        (count, false) => {
+            format!("{count} coins of {sum} sat together were left out: they aren't confirmed yet")
+        }
+    }
+}
