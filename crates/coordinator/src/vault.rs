@@ -10,7 +10,7 @@ use quorate_core::policy::Template;
 use quorate_core::text::check_name;
 use quorate_core::vault::{Vault, VaultId};
 use quorate_storage::{ReadTx, StoredVault};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many first addresses are shown for comparing.
 const FIRST_ADDRESSES: u32 = 3;
@@ -234,7 +234,12 @@ pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId) -> Result<BalanceView, Er
     let ledger = crate::ledger_row(tx, vault)?;
     let balance = tx.ledger_balance(ledger)?;
     let mut reserved = Amount::ZERO;
-    for (outpoint, _) in tx.reservations(vault)? {
+    let coins: BTreeSet<_> = tx
+        .reservations(vault)?
+        .into_iter()
+        .map(|(coin, _)| coin)
+        .collect();
+    for outpoint in coins {
         if let Some(coin) = tx
             .ledger_coin(ledger, &outpoint)?
             .filter(|coin| coin.spent.is_none())

@@ -31,7 +31,9 @@ WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id OR number = NEW.number)
 BEGIN SELECT RAISE(ABORT, 'journal entries are never replaced'); END;
 
 -- From here on: the projection. Only projection.rs writes it, in the transaction that appends the
--- entry; rebuild.rs makes it anew out of the entries.
+-- entry; rebuild.rs makes it anew out of the entries. No row refers to another by a foreign key:
+-- entries of several members may come in any order, so what is said of a proposal may come before
+-- the proposal.
 
 CREATE TABLE vaults (
     id         BLOB PRIMARY KEY CHECK (length(id) = 32),
@@ -43,7 +45,7 @@ CREATE TABLE vaults (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE addresses (
-    vault       BLOB NOT NULL REFERENCES vaults (id),
+    vault       BLOB NOT NULL CHECK (length(vault) = 32),
     keychain    INTEGER NOT NULL CHECK (keychain IN (0, 1)),
     idx         INTEGER NOT NULL CHECK (idx >= 0),
     label       TEXT,
@@ -52,22 +54,33 @@ CREATE TABLE addresses (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE proposals (
-    id          BLOB PRIMARY KEY CHECK (length(id) = 32),
-    vault       BLOB NOT NULL REFERENCES vaults (id),
-    txid        BLOB NOT NULL CHECK (length(txid) = 32),
-    psbt        BLOB NOT NULL,
-    memo        TEXT,
-    opened_at   INTEGER NOT NULL,
-    closed      TEXT,          -- why, NULL while open
-    note        TEXT,
-    released    BLOB,          -- the final transaction, once it was let go
-    released_at INTEGER
+    id        BLOB PRIMARY KEY CHECK (length(id) = 32),
+    vault     BLOB NOT NULL CHECK (length(vault) = 32),
+    txid      BLOB NOT NULL CHECK (length(txid) = 32),
+    psbt      BLOB NOT NULL,
+    memo      TEXT,
+    opened_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX proposals_by_vault ON proposals (vault, opened_at);
 CREATE INDEX proposals_by_txid ON proposals (txid);
 
+-- That a proposal was given up, and why.
+CREATE TABLE closings (
+    proposal  BLOB PRIMARY KEY CHECK (length(proposal) = 32),
+    reason    TEXT NOT NULL,
+    note      TEXT,
+    closed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The final transaction of a proposal, once it was let go.
+CREATE TABLE releases (
+    proposal    BLOB PRIMARY KEY CHECK (length(proposal) = 32),
+    tx          BLOB NOT NULL,
+    released_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE signatures (
-    proposal   BLOB NOT NULL REFERENCES proposals (id),
+    proposal   BLOB NOT NULL CHECK (length(proposal) = 32),
     input      INTEGER NOT NULL CHECK (input >= 0),
     public_key BLOB NOT NULL,
     signature  BLOB NOT NULL,
@@ -75,12 +88,13 @@ CREATE TABLE signatures (
     PRIMARY KEY (proposal, input, public_key)
 ) STRICT, WITHOUT ROWID;
 
--- Coins that open proposals spend: no coin in two of them.
+-- Coins that open proposals spend. One home never opens two proposals on one coin: it looks here
+-- under the write lock. Two homes may have done so before they heard of each other.
 CREATE TABLE reservations (
-    vault    BLOB NOT NULL,
+    vault    BLOB NOT NULL CHECK (length(vault) = 32),
     txid     BLOB NOT NULL CHECK (length(txid) = 32),
     vout     INTEGER NOT NULL,
-    proposal BLOB NOT NULL REFERENCES proposals (id),
-    PRIMARY KEY (vault, txid, vout)
+    proposal BLOB NOT NULL CHECK (length(proposal) = 32),
+    PRIMARY KEY (vault, txid, vout, proposal)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservations_by_proposal ON reservations (proposal);

@@ -1,5 +1,9 @@
 //! What the entries amount to, as tables. This file alone writes them. It holds no rules: whether
 //! something may be said is decided before an entry is written, never here.
+//!
+//! The order in which entries arrive makes no difference: of two that say different things about
+//! the same, the one with the earlier time counts, whichever came first. Only of two valid
+//! signatures for one slot the one that was there stays, since it was acknowledged.
 
 use crate::{StorageError, WriteTx};
 use bitcoin::consensus;
@@ -8,10 +12,12 @@ use quorate_core::proposal::ProposalId;
 use quorate_core::vault::VaultId;
 use rusqlite::params;
 
-/// The projected tables, children before parents.
-pub(super) const TABLES: [&str; 5] = [
+/// The projected tables.
+pub(super) const TABLES: [&str; 7] = [
     "reservations",
     "signatures",
+    "releases",
+    "closings",
     "proposals",
     "addresses",
     "vaults",
@@ -50,8 +56,10 @@ pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageErro
             label,
         } => {
             tx.prepare(
-                "INSERT OR IGNORE INTO addresses (vault, keychain, idx, label, revealed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO addresses (vault, keychain, idx, label, revealed_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET label = excluded.label, revealed_at = excluded.revealed_at
+                 WHERE (excluded.revealed_at, ifnull(excluded.label, '')) < (revealed_at, ifnull(label, ''))",
             )?
             .execute(params![
                 vault.as_bytes(),
@@ -78,11 +86,12 @@ pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageErro
             proposal,
             transaction,
         } => {
-            let transaction = bytes(transaction)?;
             tx.prepare(
-                "UPDATE proposals SET released = ?2, released_at = ?3 WHERE id = ?1 AND released IS NULL",
+                "INSERT INTO releases (proposal, tx, released_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET tx = excluded.tx, released_at = excluded.released_at
+                 WHERE (excluded.released_at, excluded.tx) < (released_at, tx)",
             )?
-            .execute(params![proposal.to_bytes(), transaction, at])?;
+            .execute(params![proposal.to_bytes(), bytes(transaction)?, at])?;
         }
         Body::ProposalClosed {
             proposal,
@@ -95,9 +104,13 @@ pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageErro
                 CloseReason::Rejected => "rejected",
             };
             tx.prepare(
-                "UPDATE proposals SET closed = ?2, note = ?3 WHERE id = ?1 AND closed IS NULL",
+                "INSERT INTO closings (proposal, reason, note, closed_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET
+                     reason = excluded.reason, note = excluded.note, closed_at = excluded.closed_at
+                 WHERE (excluded.closed_at, excluded.reason, ifnull(excluded.note, ''))
+                     < (closed_at, reason, ifnull(note, ''))",
             )?
-            .execute(params![proposal.to_bytes(), reason, note])?;
+            .execute(params![proposal.to_bytes(), reason, note, at])?;
             tx.prepare("DELETE FROM reservations WHERE proposal = ?1")?
                 .execute(params![proposal.to_bytes()])?;
         }
@@ -119,30 +132,33 @@ fn opened(
         ))
     })?;
     let unsigned = &foreign.psbt.unsigned_tx;
-    let added = tx
-        .prepare(
-            "INSERT OR IGNORE INTO proposals (id, vault, txid, psbt, memo, opened_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    tx.prepare(
+        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET
+             psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at
+         WHERE (excluded.opened_at, ifnull(excluded.memo, ''), excluded.psbt)
+             < (opened_at, ifnull(memo, ''), psbt)",
+    )?
+    .execute(params![
+        proposal.to_bytes(),
+        vault.as_bytes(),
+        consensus::serialize(&unsigned.compute_txid()),
+        foreign.psbt.serialize(),
+        memo,
+        at,
+    ])?;
+    for input in &unsigned.input {
+        tx.prepare(
+            "INSERT OR IGNORE INTO reservations (vault, txid, vout, proposal)
+             SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS (SELECT 1 FROM closings WHERE proposal = ?4)",
         )?
         .execute(params![
-            proposal.to_bytes(),
             vault.as_bytes(),
-            consensus::serialize(&unsigned.compute_txid()),
-            foreign.psbt.serialize(),
-            memo,
-            at,
+            consensus::serialize(&input.previous_output.txid),
+            input.previous_output.vout,
+            proposal.to_bytes(),
         ])?;
-    if added == 0 {
-        return Ok(());
-    }
-    for input in &unsigned.input {
-        tx.prepare("INSERT OR IGNORE INTO reservations (vault, txid, vout, proposal) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![
-                vault.as_bytes(),
-                consensus::serialize(&input.previous_output.txid),
-                input.previous_output.vout,
-                proposal.to_bytes(),
-            ])?;
     }
     Ok(())
 }

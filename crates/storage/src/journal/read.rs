@@ -62,7 +62,10 @@ pub struct StoredProposal {
 }
 
 const PROPOSAL: &str =
-    "SELECT id, vault, txid, psbt, memo, opened_at, closed, note, released FROM proposals";
+    "SELECT id, vault, txid, psbt, memo, opened_at, closings.reason, closings.note, releases.tx
+     FROM proposals
+     LEFT JOIN closings ON closings.proposal = proposals.id
+     LEFT JOIN releases ON releases.proposal = proposals.id";
 
 impl ReadTx<'_> {
     /// All vaults, by name.
@@ -147,7 +150,7 @@ impl ReadTx<'_> {
     /// The proposals of a vault, or of all, oldest first.
     pub fn proposals(&self, vault: Option<VaultId>) -> Result<Vec<StoredProposal>, StorageError> {
         let mut statement = self.prepare(&format!(
-            "{PROPOSAL} WHERE ?1 IS NULL OR vault = ?1 ORDER BY opened_at, rowid"
+            "{PROPOSAL} WHERE ?1 IS NULL OR vault = ?1 ORDER BY opened_at, proposals.rowid"
         ))?;
         let rows =
             statement.query_map(params![vault.map(|vault| *vault.as_bytes())], proposal_row)?;
@@ -158,9 +161,9 @@ impl ReadTx<'_> {
     /// sending may have to be repeated.
     pub fn proposals_in_flight(&self) -> Result<Vec<StoredProposal>, StorageError> {
         let mut statement = self.prepare(&format!(
-            "{PROPOSAL} WHERE released IS NOT NULL
+            "{PROPOSAL} WHERE releases.tx IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM transactions WHERE transactions.txid = proposals.txid)
-             ORDER BY opened_at, rowid"
+             ORDER BY opened_at, proposals.rowid"
         ))?;
         let rows = statement.query_map([], proposal_row)?;
         rows.map(|row| row?).collect()
@@ -217,7 +220,7 @@ impl ReadTx<'_> {
     ) -> Result<Option<ProposalId>, StorageError> {
         let row = self
             .prepare(
-                "SELECT proposal FROM reservations WHERE vault = ?1 AND txid = ?2 AND vout = ?3",
+                "SELECT proposal FROM reservations WHERE vault = ?1 AND txid = ?2 AND vout = ?3 LIMIT 1",
             )?
             .query_row(
                 params![

@@ -31,10 +31,6 @@ impl WriteTx<'_> {
     /// compares. The caller commits to repair, or rolls back to have only looked.
     pub fn rebuild(&self, entries: &[Entry]) -> Result<Rebuilt, StorageError> {
         let before = self.dump()?;
-        // Of a damaged journal some entries are missing: what hangs in the air then is a difference
-        // to be told, and stops only a commit.
-        self.conn()
-            .pragma_update(None, "defer_foreign_keys", true)?;
         for table in TABLES {
             self.conn().execute(&format!("DELETE FROM {table}"), [])?;
         }
