@@ -4,7 +4,6 @@
 use quorate_chain::simulated::SimulatedError;
 use quorate_coordinator::{Error, Kind};
 use quorate_core::policy::TemplateError;
-use quorate_core::proposal::PinError;
 use quorate_core::spend::FeeRefusal;
 use quorate_core::text::escape;
 use quorate_signer::{KeystoreError, PassphraseError, SignError};
@@ -80,17 +79,6 @@ pub(crate) fn keystore(error: &KeystoreError) -> Error {
 /// A passphrase that can't be one.
 pub(crate) fn passphrase(error: PassphraseError) -> Error {
     Error::input("bad_passphrase", error.to_string())
-}
-
-/// A PSBT that is no spend of the vault, or not one that could be proven.
-pub(crate) fn pin(error: &PinError) -> Error {
-    let code = match error {
-        PinError::FakeChange { .. } => "fake_change",
-        PinError::NotOurCoin { .. } | PinError::NoDerivation { .. } => "foreign_input",
-        PinError::Sighash { .. } => "sighash",
-        _ => "unfit_psbt",
-    };
-    Error::refused(code, error.to_string())
 }
 
 /// A fee that nobody said was meant.

@@ -1,7 +1,7 @@
 //! The one error of all use cases: what kind it is, one sentence, and what to do next.
 
 use quorate_chain::ChainError;
-use quorate_core::proposal::Refusal;
+use quorate_core::proposal::{PinError, Refusal};
 use quorate_core::psbt::{ContributionError, FinalizeError, WireError};
 use quorate_core::spend::SpendError;
 use quorate_core::vault::VaultError;
@@ -116,6 +116,18 @@ impl From<ChainError> for Error {
 impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         Self::input("bad_vault", error.to_string())
+    }
+}
+
+impl From<PinError> for Error {
+    fn from(error: PinError) -> Self {
+        let code = match &error {
+            PinError::FakeChange { .. } => "fake_change",
+            PinError::NotOurCoin { .. } | PinError::NoDerivation { .. } => "foreign_input",
+            PinError::Sighash { .. } => "sighash",
+            _ => "unfit_psbt",
+        };
+        Self::refused(code, error.to_string())
     }
 }
 

@@ -14,6 +14,7 @@ mod facts;
 mod find;
 mod journal;
 mod proposal;
+mod review;
 mod signing;
 pub mod sync;
 mod vault;

@@ -3,6 +3,7 @@
 mod coins;
 mod show;
 
+pub(crate) use show::inputs;
 pub use show::{finding, payment, rate};
 
 use crate::facts::Known;

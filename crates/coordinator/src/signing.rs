@@ -151,7 +151,7 @@ fn name(vault: &Vault, cosigner: usize) -> Option<String> {
         .map(|cosigner| cosigner.name.clone())
 }
 
-fn refused(vault: &Vault, admission: &Admission) -> Vec<RefusedView> {
+pub(crate) fn refused(vault: &Vault, admission: &Admission) -> Vec<RefusedView> {
     admission
         .refused
         .iter()

@@ -311,6 +311,38 @@ impl From<&crate::Error> for ErrorView {
     }
 }
 
+/// A request in a file, judged by our own copy of the vault alone: nothing that the file or
+/// another home says about it is repeated here.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileReviewView {
+    /// The vault's name.
+    pub vault: String,
+    /// Its id, to be compared between homes.
+    pub vault_id: String,
+    /// The proposal's id.
+    pub proposal: String,
+    /// Id of the transaction, signed or not.
+    pub txid: String,
+    /// Everything that leaves the vault.
+    pub recipients: Vec<PaymentView>,
+    /// What comes back, proven by our own derivation.
+    pub change: Vec<PaymentView>,
+    /// Inputs less outputs.
+    pub fee_sat: u64,
+    /// By worst-case signature sizes.
+    pub feerate_sat_vb: f64,
+    /// The coins spent, and whose valid signatures are in the file.
+    pub inputs: Vec<InputView>,
+    /// Signatures in the file that aren't valid.
+    pub refused: Vec<RefusedView>,
+    /// The spending paths whose locks it can meet, in plain words.
+    pub paths: Vec<String>,
+    /// Eight words over the whole transaction, to compare by voice.
+    pub words: Vec<String>,
+    /// What to look at twice.
+    pub findings: Vec<String>,
+}
+
 /// The transaction went out.
 #[derive(Debug, Clone, Serialize)]
 pub struct BroadcastView {

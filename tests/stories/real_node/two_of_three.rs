@@ -53,6 +53,14 @@ fn story(pair: [&str; 2], order: Order) {
         130_000_000
     );
 
+    // Carol looks at the file in her own home, which was never told of any coin.
+    let request = family.export(&id, "carol");
+    let seen = family.carol.json(&["psbt", "review", path(&request)]);
+    for key in ["txid", "recipients", "change", "fee_sat", "words"] {
+        let ours = office.json(&["proposal", "review", &id]);
+        assert_eq!(seen[key], ours[key], "{key}");
+    }
+
     let files = match order {
         Order::Parallel => pair
             .map(|who| family.sign(who, &family.export(&id, who)))

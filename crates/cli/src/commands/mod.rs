@@ -10,6 +10,7 @@ mod journal;
 mod payments;
 mod policy;
 mod proposal;
+mod psbt;
 mod psbt_file;
 
 mod reference;
@@ -46,6 +47,9 @@ pub(crate) enum Command {
     /// Spends: propose, collect signatures, send
     #[command(subcommand)]
     Proposal(proposal::Command),
+    /// Files of others: look at them without trusting anybody
+    #[command(subcommand)]
+    Psbt(psbt::Command),
     /// What was done in this data folder, signed and chained
     #[command(subcommand)]
     Journal(journal::Command),
@@ -73,6 +77,7 @@ impl Command {
             Self::Balance(args) => balance::run(&args, context),
             Self::Coin(command) => coin::run(command, context),
             Self::Proposal(command) => proposal::run(command, context),
+            Self::Psbt(command) => psbt::run(command, context),
             Self::Journal(command) => journal::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),
             Self::Demo(args) => demo::run(&args, context),

@@ -3,6 +3,8 @@
 mod exchange;
 mod show;
 
+pub(super) use show::signatures;
+
 use crate::amount::{self, btc};
 use crate::context::Context;
 use crate::input;

@@ -5,7 +5,7 @@ use crate::facts::Known;
 use crate::view::{InputView, PaymentView, ProposalLineView, ProposalView};
 use bitcoin::{Amount, relative};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Place, Status};
+use quorate_core::proposal::{Place, Proposal, SignedInputs, Status};
 use quorate_core::spend::{Finding, Payment, Review, review};
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
@@ -23,18 +23,6 @@ pub(crate) fn view(
     let tip = tx.ledger_balance(crate::ledger_row(tx, row.id)?)?.height;
     let status = known.status();
     let explained = vault.explain();
-    let inputs = known
-        .proposal
-        .inputs()
-        .iter()
-        .zip(known.signed.signed.iter().zip(&known.signed.satisfied));
-    let names = || {
-        vault
-            .cosigners()
-            .iter()
-            .map(|cosigner| cosigner.name.clone())
-            .enumerate()
-    };
     let height = match known.facts.place {
         Place::Block { height } => Some(height),
         Place::Nowhere | Place::Mempool => None,
@@ -49,23 +37,7 @@ pub(crate) fn view(
         feerate_sat_vb: rate(&review),
         recipients: review.recipients.iter().map(payment).collect(),
         change: review.change.iter().map(payment).collect(),
-        inputs: inputs
-            .map(|(input, (signed, satisfied))| InputView {
-                outpoint: input.outpoint.to_string(),
-                value_sat: input.prevout.value.to_sat(),
-                signatures: names()
-                    .map(|(cosigner, name)| {
-                        let word = if signed.contains(&cosigner) {
-                            "signed"
-                        } else {
-                            "missing"
-                        };
-                        (name, word.to_owned())
-                    })
-                    .collect(),
-                satisfied: *satisfied,
-            })
-            .collect(),
+        inputs: inputs(vault, &known.proposal, &known.signed),
         missing: missing(vault, known),
         needed: needed(vault, known, &review),
         seen: match known.facts.place {
@@ -90,6 +62,26 @@ pub(crate) fn view(
         note: known.row.note.clone(),
         next: next(vault, known),
     })
+}
+
+/// The grid: each coin, and who of the cosigners signed for it.
+pub(crate) fn inputs(vault: &Vault, proposal: &Proposal, signed: &SignedInputs) -> Vec<InputView> {
+    let word = |is_signed: bool| if is_signed { "signed" } else { "missing" }.to_owned();
+    let inputs = proposal.inputs().iter();
+    inputs
+        .zip(signed.signed.iter().zip(&signed.satisfied))
+        .map(|(input, (signed, satisfied))| InputView {
+            outpoint: input.outpoint.to_string(),
+            value_sat: input.prevout.value.to_sat(),
+            signatures: vault
+                .cosigners()
+                .iter()
+                .enumerate()
+                .map(|(at, cosigner)| (cosigner.name.clone(), word(signed.contains(&at))))
+                .collect(),
+            satisfied: *satisfied,
+        })
+        .collect()
 }
 
 /// One line about it.

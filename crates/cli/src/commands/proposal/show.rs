@@ -4,7 +4,7 @@ use crate::amount::btc;
 use crate::commands::payments::payments;
 use crate::date;
 use crate::table::{grid as any_table, lines, short, short_outpoint, table};
-use quorate_coordinator::view::ProposalView;
+use quorate_coordinator::view::{InputView, ProposalView};
 use quorate_core::text::escape;
 
 /// Who signed what: coins by cosigners.
@@ -12,7 +12,7 @@ pub(super) fn grid(view: &ProposalView) -> String {
     let mut text = head(view);
     text.push_str(&payments(&view.recipients, &view.change));
     text.push('\n');
-    text.push_str(&signatures(view));
+    text.push_str(&signatures(&view.inputs));
     if let Some(lacks) = lacks(view.needed, &view.missing) {
         text.push_str(&format!("needs {lacks}\n"));
     }
@@ -73,15 +73,14 @@ fn head(view: &ProposalView) -> String {
     lines(&pairs)
 }
 
-fn signatures(view: &ProposalView) -> String {
-    let names: Vec<&String> = view
-        .inputs
+pub(crate) fn signatures(inputs: &[InputView]) -> String {
+    let names: Vec<&String> = inputs
         .first()
         .map(|input| input.signatures.keys().collect())
         .unwrap_or_default();
     let mut head = vec!["coin".to_owned(), "amount".to_owned()];
     head.extend(names.iter().map(|name| escape(name)));
-    let rows = view.inputs.iter().map(|input| {
+    let rows = inputs.iter().map(|input| {
         let mut row = vec![short_outpoint(&input.outpoint), btc(input.value_sat)];
         row.extend(names.iter().map(|name| {
             let is_signed = input

@@ -132,13 +132,13 @@ impl Request {
             }
         }
         Err(match fault {
-            Some(error) if args.vault.is_some() => failure::pin(&error),
+            Some(error) if args.vault.is_some() => error.into(),
             Some(PinError::NotOurCoin { .. }) | None => Error::refused(
                 "foreign_input",
                 "it spends from no vault of this data folder",
             )
             .hint(format!("if the vault is yours, {IMPORT}")),
-            Some(error) => failure::pin(&error),
+            Some(error) => error.into(),
         })
     }
 }
