@@ -1,0 +1,59 @@
+//! The journal, and what a sync found.
+
+use serde::Serialize;
+
+/// What a sync found.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyncView {
+    /// Height of the tip.
+    pub height: u32,
+    /// Its hash.
+    pub hash: String,
+    /// Blocks looked at.
+    pub blocks: u64,
+    /// Transactions that are new.
+    pub transactions: u64,
+    /// Blocks that the chain took back.
+    pub reorganized: u32,
+    /// Transactions handed to the network again.
+    pub rebroadcast: Vec<String>,
+    /// What could not be handed out again, and why.
+    pub problems: Vec<String>,
+}
+
+/// The journal.
+#[derive(Debug, Clone, Serialize)]
+pub struct JournalView {
+    /// In the order of arrival.
+    pub entries: Vec<EntryView>,
+}
+
+/// One entry.
+#[derive(Debug, Clone, Serialize)]
+pub struct EntryView {
+    /// Its id.
+    pub id: String,
+    /// The member who wrote it.
+    pub author: String,
+    /// The author's count.
+    pub seq: u64,
+    /// The author's clock, seconds since 1970.
+    pub at: u64,
+    /// Its kind.
+    pub kind: String,
+    /// In plain words.
+    pub summary: String,
+}
+
+/// Whether the journal holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyView {
+    /// Entries checked: text, id, signature and chain.
+    pub entries: usize,
+    /// What is wrong; empty when all is well.
+    pub faults: Vec<String>,
+    /// Whether the tables are what the entries say.
+    pub projection_matches: bool,
+    /// Whether the tables were made anew.
+    pub rebuilt: bool,
+}

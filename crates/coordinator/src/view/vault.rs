@@ -1,0 +1,136 @@
+//! Homes, vaults, addresses and coins.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A home was made.
+#[derive(Debug, Clone, Serialize)]
+pub struct InitView {
+    /// The folder.
+    pub home: String,
+    /// The network of all its vaults.
+    pub network: String,
+    /// The member key that signs this home's journal entries.
+    pub member: String,
+}
+
+/// A vault.
+#[derive(Debug, Clone, Serialize)]
+pub struct VaultView {
+    /// Hash over what the vault is.
+    pub id: String,
+    /// What this home calls it.
+    pub name: String,
+    /// Its network.
+    pub network: String,
+    /// Multipath descriptor with checksum.
+    pub descriptor: String,
+    /// Signatures that the everyday path needs.
+    pub threshold: usize,
+    /// Who takes part.
+    pub cosigners: Vec<CosignerView>,
+    /// The first receive addresses, to be compared between homes.
+    pub first_addresses: Vec<String>,
+    /// The spending paths in plain words; the script enforces them.
+    pub paths: Vec<String>,
+    /// What holds for all paths.
+    pub notes: Vec<String>,
+    /// What to know before money is sent there.
+    pub warnings: Vec<String>,
+    /// The balance, as of the last sync.
+    pub balance: BalanceView,
+    /// Proposals by status.
+    pub proposals: BTreeMap<String, usize>,
+}
+
+/// A cosigner.
+#[derive(Debug, Clone, Serialize)]
+pub struct CosignerView {
+    /// What this home calls it.
+    pub name: String,
+    /// `[fingerprint/path]xpub`.
+    pub key: String,
+}
+
+/// Several vaults.
+#[derive(Debug, Clone, Serialize)]
+pub struct VaultsView {
+    /// By name.
+    pub vaults: Vec<VaultLineView>,
+}
+
+/// One vault in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct VaultLineView {
+    /// Hash over what the vault is.
+    pub id: String,
+    /// What this home calls it.
+    pub name: String,
+    /// Signatures needed.
+    pub threshold: usize,
+    /// Cosigners' names.
+    pub cosigners: Vec<String>,
+    /// Unspent and in a block.
+    pub confirmed_sat: u64,
+    /// Unspent and only in the mempool.
+    pub pending_sat: u64,
+}
+
+/// An address.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddressView {
+    /// The address itself.
+    pub address: String,
+    /// Its derivation index.
+    pub index: u32,
+    /// `receive` or `change`.
+    pub keychain: String,
+    /// What it is for.
+    pub label: Option<String>,
+}
+
+/// The addresses handed out.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddressesView {
+    /// By keychain and index.
+    pub addresses: Vec<AddressView>,
+}
+
+/// What a vault is worth, as of `height`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct BalanceView {
+    /// Unspent and in a block.
+    pub confirmed_sat: u64,
+    /// Unspent and only in the mempool.
+    pub pending_sat: u64,
+    /// What of both open proposals have reserved.
+    pub reserved_sat: u64,
+    /// Height of the last block looked at; `null` before the first sync.
+    pub height: Option<u32>,
+}
+
+/// A vault's unspent coins.
+#[derive(Debug, Clone, Serialize)]
+pub struct CoinsView {
+    /// Largest first.
+    pub coins: Vec<CoinView>,
+}
+
+/// A coin.
+#[derive(Debug, Clone, Serialize)]
+pub struct CoinView {
+    /// `txid:vout`.
+    pub outpoint: String,
+    /// What it is worth.
+    pub value_sat: u64,
+    /// Height of its block; `null` in the mempool.
+    pub height: Option<u32>,
+    /// The open proposal that spends it.
+    pub reserved_by: Option<String>,
+    /// The address it sits on.
+    pub address: String,
+    /// `receive` or `change`.
+    pub keychain: String,
+    /// The address's derivation index.
+    pub index: u32,
+}
