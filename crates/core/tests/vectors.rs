@@ -5,7 +5,6 @@
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD};
 use quorate_core::psbt::{ForeignPsbt, WireError, read, serialize_v2};
 use serde_json::Value;
-use std::path::Path;
 
 /// What a BIP calls valid and we refuse on purpose: number, case, why.
 const REFUSED_ON_PURPOSE: [(u32, &str, &str); 2] = [
@@ -22,10 +21,13 @@ const REFUSED_ON_PURPOSE: [(u32, &str, &str); 2] = [
 ];
 
 fn vectors(bip: u32) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/vectors")
-        .join(format!("bip{bip}.json"));
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    let text = match bip {
+        174 => include_str!("../../../tests/vectors/bip174.json"),
+        370 => include_str!("../../../tests/vectors/bip370.json"),
+        371 => include_str!("../../../tests/vectors/bip371.json"),
+        _ => include_str!("../../../tests/vectors/bip373.json"),
+    };
+    serde_json::from_str(text).unwrap()
 }
 
 fn cases(bip: u32, kind: &str) -> Vec<(String, String)> {

@@ -171,7 +171,7 @@ fn unknown_versions_are_named_and_refused() {
 #[test]
 fn t19_a_type_in_a_longer_form_is_refused() {
     let tx = unsigned_tx();
-    for kind in [&[0xfd, 0x02, 0x00][..], &[0xfd, 0x02], &[0xfe], &[0xff; 5]] {
+    for kind in [&[0xfd, 0x02, 0x00][..], &[0xfd, 0x02], &[0xfe], &[0xff; 9]] {
         let found = file(&[&[(&[0], &tx), (kind, b"a")], &[], &[], &[]]);
         assert!(matches!(read(&found), Err(WireError::Malformed { .. })));
     }

@@ -26,9 +26,9 @@ pub(crate) struct PsbtFile {
 /// others, reads only the older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Version {
-    #[value(name = "0", help = "read by every program and device")]
+    #[value(name = "0")]
     Zero,
-    #[value(name = "2", help = "for those that ask for it")]
+    #[value(name = "2")]
     Two,
 }
 

@@ -147,5 +147,5 @@ fn signer_fits(data: &[u8]) -> bool {
 }
 
 fn are_keys(bytes: &[u8]) -> bool {
-    bytes.len() % KEY == 0 && bytes.chunks(KEY).all(|key| matches!(key[0], 2 | 3))
+    bytes.len().is_multiple_of(KEY) && bytes.chunks(KEY).all(|key| matches!(key[0], 2 | 3))
 }

@@ -118,14 +118,18 @@ impl RawMaps {
     }
 }
 
-/// The type, with which a key begins, is a compact size too.
+/// The type, with which a key begins, is a compact size too. Larger ones than this no program that
+/// shares Bitcoin Core's reader could read.
 fn check_type(key: &[u8], at: usize) -> Result<(), WireError> {
+    const MAX_TYPE: u64 = 0x0200_0000;
     let mut reader = Reader { bytes: key, at: 0 };
-    reader.compact().map_err(|_| WireError::Malformed {
-        at,
-        what: "a field's type can't be read",
-    })?;
-    Ok(())
+    match reader.compact() {
+        Ok(kind) if kind <= MAX_TYPE => Ok(()),
+        _ => Err(WireError::Malformed {
+            at,
+            what: "a field's type can't be read",
+        }),
+    }
 }
 
 /// A value that is a compact size and nothing else.

@@ -172,7 +172,8 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     // What the library ignored or read loosely would be lost or changed on the way out.
     let mut again = RawMaps::read(&psbt.serialize(), MAX_FIELDS)?;
     for maps in [&mut again, &mut maps] {
-        // A tree has several forms, and the library, which has just read it, writes its own.
+        // A tree may list its leaves in several orders; the library, which has just read it,
+        // writes its own.
         for map in &mut maps.0[1 + inputs..] {
             if let Some(tree) = map.get_mut([Out::TAP_TREE].as_slice()) {
                 tree.sort_unstable();

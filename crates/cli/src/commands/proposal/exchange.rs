@@ -22,7 +22,7 @@ pub(crate) struct ExportArgs {
     /// Leave out the signatures collected so far
     #[arg(long)]
     without_signatures: bool,
-    /// The version of the PSBT format
+    /// The version of the PSBT format: every program reads 0, some ask for 2
     #[arg(long, value_name = "VERSION", value_enum, default_value = "0")]
     psbt_version: Version,
     #[command(flatten)]
