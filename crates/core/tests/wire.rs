@@ -161,12 +161,23 @@ fn t19_impossible_amounts_are_refused() {
 }
 
 #[test]
-fn version_2_is_named_and_refused() {
-    let version = file(&[&[
-        (&[0xfb], &2u32.to_le_bytes()),
-        (&[0x02], &2u32.to_le_bytes()),
-    ]]);
-    assert_eq!(read(&version).unwrap_err(), WireError::Version(2));
+fn unknown_versions_are_named_and_refused() {
+    for version in [1u32, 3, 0xffff_ffff] {
+        let found = file(&[&[(&[0xfb], &version.to_le_bytes())]]);
+        assert_eq!(read(&found).unwrap_err(), WireError::Version(version));
+    }
+}
+
+#[test]
+fn t19_a_type_in_a_longer_form_is_refused() {
+    let tx = unsigned_tx();
+    for kind in [&[0xfd, 0x02, 0x00][..], &[0xfd, 0x02], &[0xfe], &[0xff; 9]] {
+        let found = file(&[&[(&[0], &tx), (kind, b"a")], &[], &[], &[]]);
+        assert!(matches!(read(&found), Err(WireError::Malformed { .. })));
+    }
+    let kind = [0xfd, 0xfd, 0x00, 7];
+    let found = file(&[&[(&[0], &tx), (&kind, b"a")], &[], &[], &[]]);
+    assert!(read(&found).is_ok());
 }
 
 #[test]

@@ -210,6 +210,18 @@ impl Node {
         }
     }
 
+    /// Calls the node once for each of `params`, in one request.
+    ///
+    /// # Panics
+    /// When the node doesn't answer.
+    #[track_caller]
+    pub fn rpc_batch(&self, method: &str, params: &[Value]) -> Vec<Result<Value, RpcError>> {
+        match self.rpc.batch(method, params) {
+            Ok(answers) => answers,
+            Err(reason) => panic!("bitcoind doesn't answer {method}: {reason}"),
+        }
+    }
+
     /// The chain source with user name and password, as `QUORATE_NODE` takes it.
     #[must_use]
     pub fn url_userpass(&self) -> String {

@@ -59,6 +59,29 @@ impl Rpc {
         params: &Value,
     ) -> Result<Result<Value, RpcError>, String> {
         let request = json!({"jsonrpc": "1.0", "id": 1, "method": method, "params": params});
+        Ok(outcome(self.post(&request)?))
+    }
+
+    /// The node's answers to one call for each of `params`, in one request.
+    pub(crate) fn batch(
+        &self,
+        method: &str,
+        params: &[Value],
+    ) -> Result<Vec<Result<Value, RpcError>>, String> {
+        let calls = params.iter().enumerate().map(
+            |(id, params)| json!({"jsonrpc": "1.0", "id": id, "method": method, "params": params}),
+        );
+        let Value::Array(answers) = self.post(&calls.collect())? else {
+            return Err("one answer to a batch".to_owned());
+        };
+        let in_order = answers.iter().zip(0u64..).all(|(one, id)| one["id"] == id);
+        if answers.len() != params.len() || !in_order {
+            return Err("other answers than calls".to_owned());
+        }
+        Ok(answers.into_iter().map(outcome).collect())
+    }
+
+    fn post(&self, request: &Value) -> Result<Value, String> {
         let mut response = self
             .agent
             .post(&self.url)
@@ -73,14 +96,17 @@ impl Rpc {
             .limit(LIMIT)
             .read_to_string()
             .map_err(|e| e.to_string())?;
-        let mut answer: Value = serde_json::from_str(&body)
-            .map_err(|e| format!("status {status}, and no JSON ({e}): {body}"))?;
-        match &answer["error"] {
-            Value::Null => Ok(Ok(answer["result"].take())),
-            error => Ok(Err(RpcError {
-                code: error["code"].as_i64().unwrap_or_default(),
-                message: error["message"].as_str().unwrap_or_default().to_owned(),
-            })),
-        }
+        serde_json::from_str(&body)
+            .map_err(|e| format!("status {status}, and no JSON ({e}): {body}"))
+    }
+}
+
+fn outcome(mut answer: Value) -> Result<Value, RpcError> {
+    match &answer["error"] {
+        Value::Null => Ok(answer["result"].take()),
+        error => Err(RpcError {
+            code: error["code"].as_i64().unwrap_or_default(),
+            message: error["message"].as_str().unwrap_or_default().to_owned(),
+        }),
     }
 }

@@ -5,5 +5,7 @@ mod crash;
 mod demo;
 mod family;
 mod policies;
+mod psbt_parsers;
 mod recovery;
 mod two_of_three;
+mod version_2;

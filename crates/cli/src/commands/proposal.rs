@@ -61,6 +61,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   quorate proposal export 3f2a9c1b7d10 --for alice -o alice.psbt
   quorate proposal export 3f2a9c1b7d10 --binary -o /media/card/spend.psbt
+  quorate proposal export 3f2a9c1b7d10 --psbt-version 2 -o bob.psbt
   quorate proposal export 3f2a9c1b7d10 --without-signatures > request.psbt")]
     Export(exchange::ExportArgs),
     /// Import signed PSBTs: their valid signatures are kept

@@ -2,8 +2,9 @@
 
 use crate::{files, terminal};
 use bitcoin::Psbt;
+use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD};
 use quorate_coordinator::Error;
-use quorate_core::psbt::to_base64;
+use quorate_core::psbt::{ForeignPsbt, serialize_v2};
 use std::path::PathBuf;
 
 /// Where a PSBT goes and in which form. Base64 unless told otherwise: every coordinator and most
@@ -19,6 +20,27 @@ pub(crate) struct PsbtFile {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
+}
+
+/// The versions that can be written (BIP-0174 and BIP-0370). They say the same; Electrum, among
+/// others, reads only the older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Version {
+    #[value(name = "0")]
+    Zero,
+    #[value(name = "2")]
+    Two,
+}
+
+impl Version {
+    /// The one that a file came in.
+    pub(crate) fn of(foreign: &ForeignPsbt) -> Self {
+        if foreign.version == 2 {
+            Self::Two
+        } else {
+            Self::Zero
+        }
+    }
 }
 
 /// What became of it.
@@ -45,10 +67,14 @@ impl PsbtFile {
         }
     }
 
-    pub(crate) fn deliver(&self, psbt: &Psbt) -> Result<Delivered, Error> {
-        let text = to_base64(psbt);
+    pub(crate) fn deliver(&self, psbt: &Psbt, version: Version) -> Result<Delivered, Error> {
+        let binary = match version {
+            Version::Zero => psbt.serialize(),
+            Version::Two => serialize_v2(psbt)?,
+        };
+        let text = STANDARD.encode(&binary);
         let bytes = if self.binary {
-            psbt.serialize()
+            binary
         } else {
             format!("{text}\n").into_bytes()
         };

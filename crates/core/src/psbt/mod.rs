@@ -1,4 +1,4 @@
-//! PSBTs in and out (BIP-0174): strict reading of foreign bytes, admission of the signatures in
+//! PSBTs in and out (BIP-0174, BIP-0370): strict reading of foreign bytes, admission of the signatures in
 //! them, and the final transaction.
 //!
 //! A foreign PSBT is never combined with ours. The stored proposal is the only base; of a foreign
@@ -6,10 +6,13 @@
 //! transaction, amounts and scripts.
 
 mod contribution;
+mod fields;
 mod finalize;
 mod raw;
+mod v2;
 mod wire;
 
 pub use contribution::{Admission, Admitted, ContributionError, RefusedSignature, admit};
 pub use finalize::{FinalizeError, finalize};
+pub use v2::serialize_v2;
 pub use wire::{ForeignPsbt, MAX_BYTES, RawSignature, WireError, read, to_base64};

@@ -77,6 +77,7 @@ impl RawMaps {
                     break;
                 }
                 let key = reader.take(key_len)?.to_vec();
+                check_type(&key, at)?;
                 let value_len = reader.compact()?;
                 let value = reader.take(value_len)?.to_vec();
                 pairs += 1;
@@ -117,8 +118,36 @@ impl RawMaps {
     }
 }
 
+/// The type, with which a key begins, is a compact size too. Larger ones than this no program that
+/// shares Bitcoin Core's reader could read.
+fn check_type(key: &[u8], at: usize) -> Result<(), WireError> {
+    const MAX_TYPE: u64 = 0x0200_0000;
+    let mut reader = Reader { bytes: key, at: 0 };
+    match reader.compact() {
+        Ok(kind) if kind <= MAX_TYPE => Ok(()),
+        _ => Err(WireError::Malformed {
+            at,
+            what: "a field's type can't be read",
+        }),
+    }
+}
+
+/// A value that is a compact size and nothing else.
+pub(super) fn exact_compact(value: &[u8]) -> Result<u64, WireError> {
+    let mut reader = Reader {
+        bytes: value,
+        at: 0,
+    };
+    match reader.compact() {
+        Ok(number) if reader.at == value.len() => Ok(number),
+        _ => Err(WireError::BadField(
+            "a number isn't written as a compact size".to_owned(),
+        )),
+    }
+}
+
 /// Appends a compact size in its shortest form.
-fn compact(out: &mut Vec<u8>, len: usize) {
+pub(super) fn compact(out: &mut Vec<u8>, len: usize) {
     let bytes = (len as u64).to_le_bytes();
     match len {
         0..=0xfc => out.push(bytes[0]),

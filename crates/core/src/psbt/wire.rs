@@ -1,9 +1,11 @@
-//! From untrusted bytes to a PSBT whose structure is sound (BIP-0174, version 0).
+//! From untrusted bytes to a PSBT whose structure is sound (BIP-0174, BIP-0370).
 //!
 //! Signatures are taken out first and kept as raw bytes: a file in which one signature is garbage
 //! must still yield the others, and the library's parser would refuse the whole file for it.
 
+use super::fields::{self, In, Out, global};
 use super::raw::RawMaps;
+use super::v2;
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bitcoin::{Amount, Psbt};
 
@@ -11,8 +13,8 @@ use bitcoin::{Amount, Psbt};
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;
 /// Base64 or hex of that, with line breaks: what may be read before anything is decoded.
 const MAX_TEXT: usize = 2 * MAX_BYTES + 64 * 1024;
-const MAX_INPUTS: usize = 512;
-const MAX_OUTPUTS: usize = 512;
+pub(super) const MAX_INPUTS: usize = 512;
+pub(super) const MAX_OUTPUTS: usize = 512;
 const MAX_FIELDS: usize = 40_000;
 /// Elements of a finalized input's witness: nodes relay no more beside the script.
 const MAX_WITNESS: usize = 101;
@@ -60,10 +62,21 @@ pub enum WireError {
     #[error("it is damaged: {0}")]
     BadField(String),
     /// BIP-0370.
-    #[error(
-        "it is a PSBT of version {0}, this version of Quorate reads version 0: export it as version 0 (Bitcoin Core: psbt_version=0)"
-    )]
+    #[error("it is a PSBT of version {0}, which isn't known here: export it as version 0 or 2")]
     Version(u32),
+    /// Fewer maps than inputs and outputs.
+    #[error(
+        "it is truncated: it has {found} of the {expected} maps for its inputs and outputs; export or copy it again"
+    )]
+    MissingMaps {
+        /// Maps there.
+        found: usize,
+        /// Inputs and outputs.
+        expected: usize,
+    },
+    /// Nothing to sign.
+    #[error("its transaction spends nothing: add the inputs before it is passed on")]
+    NoInputs,
     /// An amount that can't exist.
     #[error("output {output} pays more than 21 million bitcoin")]
     AmountRange {
@@ -97,42 +110,43 @@ pub enum RawSignature {
 /// A structurally sound PSBT by somebody else, its signatures set apart.
 #[derive(Debug, Clone)]
 pub struct ForeignPsbt {
-    /// Everything but signatures.
+    /// The version it was written in: 0 or 2.
+    pub version: u32,
+    /// Everything but signatures; a file of version 2 as the same request in version 0.
     pub psbt: Psbt,
     /// For each input, the signatures it came with.
     pub signatures: Vec<Vec<RawSignature>>,
 }
 
-const PARTIAL_SIG: u8 = 0x02;
-const FINAL_SCRIPTSIG: u8 = 0x07;
-const FINAL_WITNESS: u8 = 0x08;
-const TAP_KEY_SIG: u8 = 0x13;
-const TAP_SCRIPT_SIG: u8 = 0x14;
-const GLOBAL_VERSION: u8 = 0xfb;
-
-/// Reads a PSBT of version 0 in binary, base64 or hex. White space around and inside the text
+/// Reads a PSBT of version 0 or 2 in binary, base64 or hex. White space around and inside the text
 /// forms is allowed, a byte order mark is not.
 pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     let bytes = decode(given)?;
-    let mut maps = RawMaps::read(&bytes, MAX_FIELDS)?;
-    check_version(&maps)?;
+    let maps = RawMaps::read(&bytes, MAX_FIELDS)?;
+    let version = version(&maps)?;
+    let mut maps = match version {
+        0 => maps,
+        2 => v2::to_v0(maps)?,
+        other => return Err(WireError::Version(other)),
+    };
+    // Version 0 may say what it is, and the library leaves that out when it writes.
+    maps.0[0].remove([global::VERSION].as_slice());
     let unsigned = maps.0[0]
-        .get([0x00].as_slice())
+        .get([global::UNSIGNED_TX].as_slice())
         .ok_or_else(|| WireError::BadField("the unsigned transaction is missing".to_owned()))?;
+    if unsigned.get(4) == Some(&0) {
+        return Err(WireError::NoInputs);
+    }
     let tx: bitcoin::Transaction = bitcoin::consensus::deserialize(unsigned)
         .map_err(|_| WireError::BadField("the unsigned transaction can't be read".to_owned()))?;
     let (inputs, outputs) = (tx.input.len(), tx.output.len());
-    if inputs > MAX_INPUTS {
-        return Err(WireError::TooMany {
-            what: "inputs",
-            max: MAX_INPUTS,
-        });
-    }
-    if outputs > MAX_OUTPUTS {
-        return Err(WireError::TooMany {
-            what: "outputs",
-            max: MAX_OUTPUTS,
-        });
+    for (what, found, max) in [
+        ("inputs", inputs, MAX_INPUTS),
+        ("outputs", outputs, MAX_OUTPUTS),
+    ] {
+        if found > max {
+            return Err(WireError::TooMany { what, max });
+        }
     }
     if let Some(output) = tx
         .output
@@ -141,15 +155,10 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     {
         return Err(WireError::AmountRange { output });
     }
-    match maps.0.len() {
-        found if found < 1 + inputs + outputs => {
-            return Err(WireError::Truncated { at: bytes.len() });
-        }
-        found if found > 1 + inputs + outputs => {
-            return Err(WireError::BadField("bytes follow after its end".to_owned()));
-        }
-        _ => {}
-    }
+    fields::check_count(maps.0.len() - 1, inputs + outputs)?;
+    // Those of version 2 were taken out when it was converted: any that is left has no place.
+    fields::check_v0(&maps, inputs)?;
+    fields::check_shapes(&maps, inputs)?;
     if holds_secret(&maps, inputs) {
         return Err(WireError::SecretInside);
     }
@@ -161,12 +170,26 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     let psbt = Psbt::deserialize(&stripped)
         .map_err(|error| WireError::BadField(crate::text::escape(&error.to_string())))?;
     // What the library ignored or read loosely would be lost or changed on the way out.
-    if RawMaps::read(&psbt.serialize(), MAX_FIELDS)? != maps {
+    let mut again = RawMaps::read(&psbt.serialize(), MAX_FIELDS)?;
+    for maps in [&mut again, &mut maps] {
+        // A tree may list its leaves in several orders; the library, which has just read it,
+        // writes its own.
+        for map in &mut maps.0[1 + inputs..] {
+            if let Some(tree) = map.get_mut([Out::TAP_TREE].as_slice()) {
+                tree.sort_unstable();
+            }
+        }
+    }
+    if again != maps {
         return Err(WireError::BadField(
             "a field isn't written in its canonical form".to_owned(),
         ));
     }
-    Ok(ForeignPsbt { psbt, signatures })
+    Ok(ForeignPsbt {
+        version,
+        psbt,
+        signatures,
+    })
 }
 
 /// Writes a PSBT as base64, the form every program reads.
@@ -217,18 +240,15 @@ fn decode(given: &[u8]) -> Result<Vec<u8>, WireError> {
     }
 }
 
-fn check_version(maps: &RawMaps) -> Result<(), WireError> {
-    let Some(value) = maps.0[0].get([GLOBAL_VERSION].as_slice()) else {
-        return Ok(());
+fn version(maps: &RawMaps) -> Result<u32, WireError> {
+    let Some(value) = maps.0[0].get([global::VERSION].as_slice()) else {
+        return Ok(0);
     };
     let version: [u8; 4] = value
         .as_slice()
         .try_into()
         .map_err(|_| WireError::BadField("its version isn't four bytes".to_owned()))?;
-    match u32::from_le_bytes(version) {
-        0 => Ok(()),
-        version => Err(WireError::Version(version)),
-    }
+    Ok(u32::from_le_bytes(version))
 }
 
 /// Moves everything that carries a signature out of an input's map.
@@ -237,20 +257,26 @@ fn take_signatures(map: &mut super::raw::RawMap) -> Result<Vec<RawSignature>, Wi
     let carries = |key: &Vec<u8>| {
         matches!(
             key.first(),
-            Some(&(PARTIAL_SIG | FINAL_SCRIPTSIG | FINAL_WITNESS | TAP_KEY_SIG | TAP_SCRIPT_SIG))
+            Some(
+                &(In::PARTIAL_SIG
+                    | In::FINAL_SCRIPTSIG
+                    | In::FINAL_WITNESS
+                    | In::TAP_KEY_SIG
+                    | In::TAP_SCRIPT_SIG)
+            )
         )
     };
     let taken: Vec<Vec<u8>> = map.keys().filter(|key| carries(key)).cloned().collect();
     for key in taken {
         let value = map.remove(&key).unwrap_or_default();
         match key.split_first() {
-            Some((&PARTIAL_SIG, public_key)) => {
+            Some((&In::PARTIAL_SIG, public_key)) => {
                 found.push(RawSignature::Partial {
                     key: public_key.to_vec(),
                     value,
                 });
             }
-            Some((&FINAL_WITNESS, [])) => {
+            Some((&In::FINAL_WITNESS, [])) => {
                 let witness: bitcoin::Witness =
                     bitcoin::consensus::deserialize(&value).map_err(|_| {
                         WireError::BadField("a finalized input's witness can't be read".to_owned())

@@ -1,7 +1,7 @@
 //! Proposals on their way to cosigners and back.
 
 use super::show;
-use crate::commands::psbt_file::PsbtFile;
+use crate::commands::psbt_file::{PsbtFile, Version};
 use crate::context::Context;
 use crate::files;
 use crate::output::Answer;
@@ -22,6 +22,9 @@ pub(crate) struct ExportArgs {
     /// Leave out the signatures collected so far
     #[arg(long)]
     without_signatures: bool,
+    /// The version of the PSBT format: every program reads 0, some ask for 2
+    #[arg(long, value_name = "VERSION", value_enum, default_value = "0")]
+    psbt_version: Version,
     #[command(flatten)]
     file: PsbtFile,
 }
@@ -55,7 +58,7 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
         check_cosigner(&proposal, cosigner)?;
     }
     let psbt = coordinator.export(&args.id, !args.without_signatures)?;
-    let delivered = args.file.deliver(&psbt)?;
+    let delivered = args.file.deliver(&psbt, args.psbt_version)?;
     let view = ExportView {
         proposal: proposal.id,
         vault: proposal.vault,

@@ -2,7 +2,7 @@
 //! the core's check proved it a spend of a vault that was imported here.
 
 use super::summary::{SignView, summary, view};
-use crate::commands::psbt_file::PsbtFile;
+use crate::commands::psbt_file::{PsbtFile, Version};
 use crate::context::Context;
 use crate::output::Answer;
 use crate::{failure, files, passphrase, terminal};
@@ -63,7 +63,7 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
         .map_err(|error| failure::keystore(&error))?
         .sign(&request.vault, &request.proposal, &request.psbt, &fees)
         .map_err(|error| failure::sign(&error))?;
-    let delivered = args.file.deliver(&signed.psbt)?;
+    let delivered = args.file.deliver(&signed.psbt, request.version)?;
     view.inputs_signed = signed.inputs_signed;
     view.inputs_signed_before = signed.inputs_untouched;
     view.file = delivered.file;
@@ -97,6 +97,8 @@ struct Request {
     name: String,
     vault: Vault,
     proposal: Proposal,
+    /// The version it was given in, which it keeps.
+    version: Version,
     /// As it was given, with those of its signatures that verify.
     psbt: Psbt,
 }
@@ -119,6 +121,7 @@ impl Request {
                         name,
                         vault,
                         proposal,
+                        version: Version::of(&foreign),
                         psbt,
                     });
                 }
