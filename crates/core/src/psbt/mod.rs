@@ -8,8 +8,11 @@
 mod contribution;
 mod finalize;
 mod raw;
+mod unchanged;
 mod wire;
 
-pub use contribution::{Admission, Admitted, ContributionError, RefusedSignature, admit};
-pub use finalize::{FinalizeError, finalize};
+pub use contribution::{
+    Admission, Admitted, ContributionError, RefusedSignature, admit, admit_with,
+};
+pub use finalize::{FinalizeError, finalize, finalize_with};
 pub use wire::{ForeignPsbt, MAX_BYTES, RawSignature, WireError, read, to_base64};
