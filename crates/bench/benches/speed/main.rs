@@ -11,11 +11,13 @@ use bitcoin::secp256k1::{Message, Secp256k1};
 use bitcoin::sighash::SighashCache;
 use bitcoin::{EcdsaSighashType, Psbt, PublicKey};
 use quorate_bench::{Line, Work, measure, missed, table};
-use quorate_core::consensus::verify_transaction;
+use quorate_coordinator::Threads;
+use quorate_core::consensus::{verify_transaction, verify_transaction_with};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, SignatureSet};
-use quorate_core::psbt::{admit, finalize, read};
+use quorate_core::psbt::{admit, admit_with, finalize, finalize_with, read};
 use quorate_core::spend::FeeLimits;
+use quorate_core::workers::Workers;
 use std::hint::black_box;
 use std::process::ExitCode;
 use world::{INPUTS, NETWORK, World};
@@ -54,17 +56,21 @@ fn admission(world: &World) -> Table {
         ROUNDS,
         vec![
             Work::new("500 bare ECDSA verifications", || verify(&bare)),
+            Work::new("the same on all cores", || verify_on_threads(&bare)),
             Work::new("admit the file that was read", || {
-                let admission = admit(proposal, &foreign, &kept).expect("ours");
+                let admission = admit_with(proposal, &foreign, &kept, &Threads).expect("ours");
                 assert_eq!(admission.new.len(), 500);
             })
             .at_most(1.5),
+            Work::new("admit on one core", || {
+                black_box(admit(proposal, &foreign, &kept).expect("ours"));
+            }),
             Work::new("read it (strict parse of 400 kB)", || {
                 black_box(read(&bytes).expect("sound"));
             }),
             Work::new("read and admit", || {
                 let foreign = read(&bytes).expect("sound");
-                let admission = admit(proposal, &foreign, &kept).expect("ours");
+                let admission = admit_with(proposal, &foreign, &kept, &Threads).expect("ours");
                 assert_eq!(admission.new.len(), 500);
             })
             .at_most(1.5),
@@ -91,11 +97,18 @@ fn finalizing(world: &World) -> Table {
         ROUNDS,
         vec![
             Work::new("1,000 bare ECDSA verifications", || verify(&bare)),
+            Work::new("the same on all cores", || verify_on_threads(&bare)),
             Work::new("finalize, consensus check included", || {
-                black_box(finalize(&world.proposal, &set).expect("complete"));
+                black_box(finalize_with(&world.proposal, &set, &Threads).expect("complete"));
             })
             .at_most(1.5),
+            Work::new("finalize on one core", || {
+                black_box(finalize(&world.proposal, &set).expect("complete"));
+            }),
             Work::new("the consensus check alone", || {
+                verify_transaction_with(&done, &prevouts, &Threads).expect("valid");
+            }),
+            Work::new("the consensus check on one core", || {
                 verify_transaction(&done, &prevouts).expect("valid");
             }),
             Work::new("miniscript's PsbtExt, without consensus check", || {
@@ -190,4 +203,10 @@ fn verify(signatures: &[(Message, ecdsa::Signature, PublicKey)]) {
         let valid = secp.verify_ecdsa(message, &signature.signature, &key.inner);
         valid.expect("a good signature");
     }
+}
+
+/// What all cores of the machine are worth at this moment.
+fn verify_on_threads(signatures: &[(Message, ecdsa::Signature, PublicKey)]) {
+    let pieces: Vec<_> = signatures.chunks(50).collect();
+    Threads.run(pieces.len(), &|number| verify(pieces[number]));
 }
