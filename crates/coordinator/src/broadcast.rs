@@ -4,12 +4,13 @@
 
 use crate::facts::Known;
 use crate::proposal::{load, open_all, vault_of};
+use crate::threads::Threads;
 use crate::view::{BroadcastView, SyncView};
 use crate::{Coordinator, Error, Moment, find};
 use bitcoin::{Transaction, consensus};
 use quorate_chain::{Broadcast, ChainSource};
 use quorate_core::proposal::{Place, Status, release, status};
-use quorate_core::psbt::finalize;
+use quorate_core::psbt::finalize_with;
 use quorate_core::spend::{FeeLimits, review};
 use quorate_core::vault::Vault;
 
@@ -126,7 +127,7 @@ fn final_transaction(
     if let Some(transaction) = released(known) {
         return transaction;
     }
-    let transaction = finalize(&known.proposal, &known.signatures)?;
+    let transaction = finalize_with(&known.proposal, &known.signatures, &Threads)?;
     let review = review(vault, &known.proposal, None);
     let limits = FeeLimits {
         allow_high: allow_high_fee,

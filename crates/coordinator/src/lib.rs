@@ -17,6 +17,7 @@ mod proposal;
 mod review;
 mod signing;
 pub mod sync;
+mod threads;
 mod vault;
 pub mod view;
 
@@ -24,6 +25,7 @@ pub use error::{Error, Kind};
 pub use find::nearest;
 pub use proposal::Spend;
 pub use signing::Incoming;
+pub use threads::Threads;
 pub use vault::{NewVault, VaultImport};
 
 use quorate_core::journal::{Body, Content, Entry, MemberKey, VERSION};

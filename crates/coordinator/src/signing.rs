@@ -2,11 +2,12 @@
 
 use crate::facts::Known;
 use crate::proposal::load;
+use crate::threads::Threads;
 use crate::view::{ErrorView, FileView, ImportView, RefusedView};
 use crate::{Coordinator, Error, Moment};
 use quorate_core::journal::{Body, SignatureText};
 use quorate_core::proposal::ProposalId;
-use quorate_core::psbt::{Admission, ForeignPsbt, admit, read};
+use quorate_core::psbt::{Admission, ForeignPsbt, admit, admit_with, read};
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
 use quorate_storage::ReadTx;
@@ -61,7 +62,7 @@ impl Coordinator {
             let (_, vault, known) = load(tx, id)?;
             quorate_core::proposal::admit(id, known.status())
                 .map_err(|error| about(error.into()))?;
-            let admission = admit(&known.proposal, &foreign, &known.signatures)
+            let admission = admit_with(&known.proposal, &foreign, &known.signatures, &Threads)
                 .map_err(|error| about(error.into()))?;
             Ok::<_, Error>((vault, id, admission))
         })?;

@@ -201,6 +201,140 @@ fn p2tr_key_path_is_verified_with_all_spent_outputs() {
     assert!(verify_transaction(&empty, &coins).is_err());
 }
 
+/// What the interpreter says of the whole transaction, nothing left out, all rules on.
+fn verdict_on_the_whole(tx: &Transaction, prevouts: &[TxOut]) -> Vec<bool> {
+    let bytes = bitcoin::consensus::serialize(tx);
+    let utxos: Vec<Utxo> = (prevouts.iter())
+        .map(|prevout| Utxo {
+            script_pubkey: prevout.script_pubkey.as_bytes().as_ptr(),
+            script_pubkey_len: prevout.script_pubkey.len() as u32,
+            value: prevout.value.to_sat() as i64,
+        })
+        .collect();
+    let verify = |(i, prevout): (usize, &TxOut)| {
+        let script = prevout.script_pubkey.as_bytes();
+        bitcoinconsensus::verify(script, prevout.value.to_sat(), &bytes, Some(&utxos), i).is_ok()
+    };
+    prevouts.iter().enumerate().map(verify).collect()
+}
+
+/// Inputs of every kind in one transaction: p2tr, p2wsh, p2pkh, sh(wsh).
+fn every_kind() -> (Transaction, Vec<TxOut>) {
+    let secp = Secp256k1::new();
+    let secrets = [secret(1), secret(2)];
+    let script = multisig(&secp, 2, &secrets);
+    let single = PublicKey::new(secret(6).public_key(&secp));
+    let internal = Keypair::from_secret_key(&secp, &secret(5));
+    let (internal_key, _) = XOnlyPublicKey::from_keypair(&internal);
+    let coins = vec![
+        prevout(20_000, ScriptBuf::new_p2tr(&secp, internal_key, None)),
+        prevout(10_000, script.to_p2wsh()),
+        prevout(30_000, ScriptBuf::new_p2pkh(&single.pubkey_hash())),
+        prevout(40_000, script.to_p2wsh().to_p2sh()),
+    ];
+    let mut tx = unsigned(4, 99_000);
+    for i in [1, 3] {
+        sign_wsh(&secp, &mut tx, i, coins[i].value, &script, &secrets);
+    }
+    let push = |bytes: Vec<u8>| bitcoin::script::PushBytesBuf::try_from(bytes).unwrap();
+    let nested = Builder::new().push_slice(push(script.to_p2wsh().into_bytes()));
+    tx.input[3].script_sig = nested.into_script();
+    let hash = SighashCache::new(&tx)
+        .legacy_signature_hash(2, &coins[2].script_pubkey, 1)
+        .unwrap();
+    let signature = ecdsa::Signature {
+        signature: secp.sign_ecdsa(&Message::from_digest(hash.to_byte_array()), &secret(6)),
+        sighash_type: EcdsaSighashType::All,
+    };
+    let unlock = Builder::new().push_slice(push(signature.to_vec()));
+    tx.input[2].script_sig = unlock.push_key(&single).into_script();
+    let hash = SighashCache::new(&tx)
+        .taproot_key_spend_signature_hash(0, &Prevouts::All(&coins), TapSighashType::Default)
+        .unwrap();
+    let tweaked = internal.tap_tweak(&secp, None).to_keypair();
+    let message = Message::from_digest(hash.to_byte_array());
+    let signature = taproot::Signature {
+        signature: secp.sign_schnorr_no_aux_rand(&message, &tweaked),
+        sighash_type: TapSighashType::Default,
+    };
+    tx.input[0].witness = Witness::p2tr_key_spend(&signature);
+    (tx, coins)
+}
+
+#[test]
+fn leaving_out_the_proofs_of_other_inputs_changes_no_verdict() {
+    let (good, coins) = every_kind();
+    assert_eq!(verdict_on_the_whole(&good, &coins), [true; 4]);
+    assert_eq!(verify_transaction(&good, &coins), Ok(()));
+    let mut cases = vec![(good.clone(), coins.clone())];
+    for i in 0..4 {
+        let mut case = |change: &dyn Fn(&mut Transaction, &mut Vec<TxOut>)| {
+            let (mut tx, mut coins) = (good.clone(), coins.clone());
+            change(&mut tx, &mut coins);
+            cases.push((tx, coins));
+        };
+        case(&|tx, _| tx.input[i].witness = Witness::new());
+        case(&|tx, _| tx.input[i].witness.push([1]));
+        case(&|tx, _| tx.input[i].script_sig = ScriptBuf::new());
+        case(&|tx, _| tx.input[i].script_sig = ScriptBuf::from_bytes(vec![0x51]));
+        case(&|tx, _| tx.input[i].sequence = Sequence(7));
+        case(&|tx, _| tx.input[i].previous_output.vout += 10);
+        case(&|_, coins| coins[i].value += Amount::from_sat(1));
+        case(&|_, coins| coins[i].script_pubkey = ScriptBuf::from_bytes(vec![0x51]));
+        case(&|tx, _| tx.input[i].witness = good.input[(i + 1) % 4].witness.clone());
+        // Another version of witness program, free for anybody to spend.
+        case(&|_, coins| {
+            let mut program = vec![0x52, 0x20];
+            program.extend([3; 32]);
+            coins[i].script_pubkey = ScriptBuf::from_bytes(program);
+        });
+    }
+    let mut refused = BTreeSet::new();
+    for (tx, coins) in &cases {
+        let whole = verdict_on_the_whole(tx, coins);
+        let first = whole.iter().position(|valid| !valid);
+        let ours = verify_transaction(tx, coins).err();
+        assert_eq!(ours.and_then(|error| error.input()), first, "{tx:?}");
+        refused.insert(first);
+        for (i, valid) in whole.into_iter().enumerate() {
+            let one = check_scripts(tx, coins, i..i + 1);
+            assert_eq!(one.is_ok(), valid, "input {i} of {tx:?}");
+        }
+    }
+    assert!(refused.len() >= 4, "{refused:?}");
+}
+
+/// Workers that run the pieces backwards.
+struct Backwards;
+
+impl Workers for Backwards {
+    fn count(&self) -> usize {
+        3
+    }
+    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+        (0..jobs).rev().for_each(job);
+    }
+}
+
+#[test]
+fn with_workers_the_first_input_at_fault_is_named_too() {
+    let secp = Secp256k1::new();
+    let secrets = [secret(1), secret(2)];
+    let script = multisig(&secp, 2, &secrets);
+    let coins = vec![prevout(10_000, script.to_p2wsh()); 100];
+    let mut tx = unsigned(100, 30_000);
+    for (i, coin) in coins.iter().enumerate() {
+        sign_wsh(&secp, &mut tx, i, coin.value, &script, &secrets);
+    }
+    assert_eq!(verify_transaction_with(&tx, &coins, &Backwards), Ok(()));
+    for at in [99, 51, 50, 0] {
+        tx.input[at].witness = Witness::new();
+        let error = verify_transaction_with(&tx, &coins, &Backwards).unwrap_err();
+        assert_eq!(error.input(), Some(at));
+        assert_eq!(verify_transaction(&tx, &coins), Err(error));
+    }
+}
+
 #[test]
 fn what_no_script_could_make_right_is_refused() {
     let (good, coins) = two_of_two();
@@ -239,28 +373,4 @@ fn what_no_script_could_make_right_is_refused() {
     assert!(rich.contains("21 million"), "{rich}");
     let coinbase = check(&|tx, _| tx.input[0].previous_output = OutPoint::null());
     assert!(coinbase.contains("spends no output"), "{coinbase}");
-}
-
-/// `cargo test --release -p quorate-core measure_five -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, run by hand"]
-#[allow(
-    clippy::print_stdout,
-    clippy::disallowed_types,
-    reason = "a measurement, run by hand"
-)]
-fn measure_five_hundred_inputs() {
-    let secp = Secp256k1::new();
-    let secrets = [secret(1), secret(2), secret(3)];
-    let script = multisig(&secp, 2, &secrets);
-    for inputs in [1, 100, 250, 500] {
-        let coins = vec![prevout(10_000, script.to_p2wsh()); inputs as usize];
-        let mut tx = unsigned(inputs, 1_000);
-        for (i, coin) in coins.iter().enumerate() {
-            sign_wsh(&secp, &mut tx, i, coin.value, &script, &secrets[..2]);
-        }
-        let start = std::time::Instant::now();
-        assert_eq!(verify_transaction(&tx, &coins), Ok(()));
-        println!("{inputs} inputs: {:?}", start.elapsed());
-    }
 }

@@ -15,3 +15,4 @@ pub mod psbt;
 pub mod spend;
 pub mod text;
 pub mod vault;
+pub mod workers;

@@ -1,4 +1,4 @@
-//! `cargo xtask test`, `lint` and `quick`: everything that must hold, in one profile and one target
+//! `cargo xtask test`, `lint`, `quick` and `bench`: everything that must hold, in one profile and one target
 //! folder, so that nothing is built twice.
 
 use crate::node;
@@ -24,6 +24,15 @@ pub(crate) fn lint() -> Result<(), String> {
 pub(crate) fn quick() -> Result<(), String> {
     format_and_clippy()?;
     run(&mut cargo("test --quiet -p quorate-core"))
+}
+
+/// The ratios that are promised, as tables. A target of its own: neither `test` nor `lint` waits for
+/// a release build.
+///
+/// # Errors
+/// A sentence, when a ratio is missed.
+pub(crate) fn bench() -> Result<(), String> {
+    run(&mut cargo("bench --quiet -p quorate-bench"))
 }
 
 fn format_and_clippy() -> Result<(), String> {

@@ -20,6 +20,7 @@ cargo xtask <command>
   test [--no-node]  Runs all tests, those on a real Bitcoin Core node included, and says how many
   lint              Checks format, clippy and documentation
   quick             Checks format and clippy, and runs the tests of the core
+  bench             Measures, in release, what our work costs beside bare cryptography and peers
   node              Prints the path of a bitcoind; builds one from source the first time
 
 test --no-node leaves out the tests in modules called `real_node`. BITCOIND_EXE names a bitcoind to
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["test", "--no-node"] => checks::test(false),
         ["lint"] => checks::lint(),
         ["quick"] => checks::quick(),
+        ["bench"] => checks::bench(),
         ["node"] => node::path().map(|path| println!("{}", path.display())),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// The crates of the workspace, and those of them that each may use in what is shipped.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("quorate-core", &[]),
     ("quorate-storage", &["quorate-core"]),
     ("quorate-chain", &["quorate-core"]),
@@ -30,6 +30,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ),
     ("quorate-testkit", &["quorate-core"]),
     ("xtask", &[]),
+    // Measures the others and its peers, all as dev-dependencies.
+    ("quorate-bench", &[]),
     (
         "quorate-stories",
         &["quorate-core", "quorate-chain", "quorate-testkit"],
@@ -242,6 +244,21 @@ fn the_product_has_one_version_of_each_bitcoin_and_database_library() {
     }
 }
 
+/// bdk_wallet is what benchmarks compare with; with it comes another miniscript.
+#[test]
+fn peers_of_benchmarks_stay_out_of_the_product() {
+    let graph = Graph::read();
+    let known = graph
+        .packages
+        .values()
+        .any(|(name, _)| name == "bdk_wallet");
+    assert!(known, "the peer has another name now");
+    for id in &graph.members {
+        let name = graph.name(id);
+        assert!(!graph.reaches(name, "bdk_wallet"), "{name} ships a peer");
+    }
+}
+
 #[test]
 fn the_node_is_built_from_the_version_in_the_lock_file() {
     let manifest = read(&root().join("crates/xtask/Cargo.toml"));
@@ -286,7 +303,8 @@ fn only_the_places_for_it_print() {
     for file in files(&root(), ".rs") {
         let path = file.strip_prefix(root()).expect("below the root");
         // The lints forbid printing; so whoever prints must allow it to himself.
-        let own = path.starts_with("crates/xtask") || is_test(&file);
+        let tool = path.starts_with("crates/xtask") || path.starts_with("crates/bench/benches");
+        let own = tool || is_test(&file);
         if !own && read(&file).contains("clippy::print_") {
             let path = path.to_str().expect("UTF-8");
             assert!(allowed.contains(&path), "{path} must not print");

@@ -4,12 +4,15 @@
 //! (trimmed files of some devices are welcome). Then each signature stands for itself: one that is
 //! refused costs no other, and one that is already kept is never replaced.
 
+use super::unchanged::{same_fields, same_transaction};
 use super::wire::{ForeignPsbt, RawSignature};
+use crate::key::SECP;
 use crate::proposal::{Proposal, SignatureSet, Slot};
+use crate::workers::{Alone, Workers, in_pieces};
 use bitcoin::secp256k1::{self, Message, Secp256k1};
 use bitcoin::sighash::SighashCache;
-use bitcoin::{EcdsaSighashType, Psbt, PublicKey, Transaction, ecdsa};
-use std::collections::BTreeMap;
+use bitcoin::{EcdsaSighashType, PublicKey, Transaction, ecdsa};
+use std::ops::Range;
 
 /// Why a whole file was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,16 +71,46 @@ pub fn admit(
     foreign: &ForeignPsbt,
     kept: &SignatureSet,
 ) -> Result<Admission, ContributionError> {
+    admit_with(proposal, foreign, kept, &Alone)
+}
+
+/// [`admit`] with the inputs spread over `workers`.
+pub fn admit_with(
+    proposal: &Proposal,
+    foreign: &ForeignPsbt,
+    kept: &SignatureSet,
+    workers: &dyn Workers,
+) -> Result<Admission, ContributionError> {
     same_transaction(proposal.transaction(), &foreign.psbt.unsigned_tx)?;
     same_fields(proposal.psbt(), &foreign.psbt)?;
-    let secp = Secp256k1::verification_only();
+    let pieces = in_pieces(workers, foreign.signatures.len(), &|inputs| {
+        judge_inputs(proposal, foreign, kept, inputs)
+    });
+    Ok(pieces
+        .into_iter()
+        .fold(Admission::default(), |mut all, piece| {
+            all.new.extend(piece.new);
+            all.known.extend(piece.known);
+            all.refused.extend(piece.refused);
+            all
+        }))
+}
+
+fn judge_inputs(
+    proposal: &Proposal,
+    foreign: &ForeignPsbt,
+    kept: &SignatureSet,
+    inputs: Range<usize>,
+) -> Admission {
+    let secp = &*SECP;
     let mut cache = SighashCache::new(proposal.transaction());
     let mut admission = Admission::default();
     for (number, raw) in (0u32..).zip(&foreign.signatures) {
-        if raw.is_empty() {
+        if raw.is_empty() || !inputs.contains(&(number as usize)) {
             continue;
         }
         let mut input = Input::new(proposal, number, &mut cache);
+        let first_new = admission.new.len();
         let in_witness = |one: &RawSignature| matches!(one, RawSignature::Witness { .. });
         // Whose they are shows only by trying every key: no more of them than keys, or a file could
         // keep us busy for minutes.
@@ -86,19 +119,21 @@ pub fn admit(
             admission.refused.push(input.refuse(None, "the finalized input has more signatures than the vault has keys: sign the exported file again"));
         }
         for signature in raw.iter().filter(|one| !(crowded && in_witness(one))) {
-            match input.judge(&secp, signature) {
+            match input.judge(secp, signature) {
                 Ok(Some(admitted)) if kept.contains_key(&admitted.slot) => {
                     admission.known.push(admitted.slot)
                 }
-                Ok(Some(admitted)) if admission.new.iter().any(|new| new.slot == admitted.slot) => {
-                }
+                Ok(Some(admitted))
+                    if admission.new[first_new..]
+                        .iter()
+                        .any(|new| new.slot == admitted.slot) => {}
                 Ok(Some(admitted)) => admission.new.push(admitted),
                 Ok(None) => {}
                 Err(refused) => admission.refused.push(refused),
             }
         }
     }
-    Ok(admission)
+    admission
 }
 
 /// What is needed to judge the signatures of one input.
@@ -156,15 +191,18 @@ impl<'a> Input<'a> {
         key: &[u8],
         value: &[u8],
     ) -> Result<Admitted, RefusedSignature> {
-        let public_key = PublicKey::from_slice(key)
-            .map_err(|_| self.refuse(None, "it names something that isn't a public key"))?;
-        let Some(known) = self
+        // By its bytes: to read a point costs a square root, and only ours matter.
+        let known = self
             .keys()
             .iter()
-            .find(|known| known.public_key == public_key)
-        else {
-            return Err(self.refuse(None, "its key doesn't belong to this input: check that the right device or account signed"));
+            .find(|known| known.public_key.inner.serialize() == *key);
+        let Some(known) = known else {
+            return Err(self.refuse(None, match PublicKey::from_slice(key) {
+                Ok(_) => "its key doesn't belong to this input: check that the right device or account signed",
+                Err(_) => "it names something that isn't a public key",
+            }));
         };
+        let public_key = known.public_key;
         let cosigner = Some(known.cosigner);
         let signature = self
             .parse(value)
@@ -249,149 +287,4 @@ impl<'a> Input<'a> {
                 .is_ok()
         })
     }
-}
-
-fn same_transaction(ours: &Transaction, theirs: &Transaction) -> Result<(), ContributionError> {
-    let coins = |tx: &Transaction| {
-        tx.input
-            .iter()
-            .map(|input| input.previous_output)
-            .collect::<Vec<_>>()
-    };
-    let differs = if ours.version != theirs.version {
-        "its version"
-    } else if ours.lock_time != theirs.lock_time {
-        "its lock time"
-    } else if coins(ours) != coins(theirs) {
-        "the coins it spends or their order"
-    } else if ours.output != theirs.output {
-        "its outputs or their order"
-    } else if ours != theirs {
-        "an input's sequence"
-    } else {
-        return Ok(());
-    };
-    Err(ContributionError::OtherTransaction(differs))
-}
-
-/// Every field that isn't a signature equals ours or is absent. Unknown and proprietary fields are
-/// neither compared nor kept (T20).
-fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
-    let altered = |field: String| Err(ContributionError::Altered { field });
-    if !is_subset(&theirs.xpub, &ours.xpub) {
-        return altered("global xpub".to_owned());
-    }
-    for (number, (ours, theirs)) in ours.inputs.iter().zip(&theirs.inputs).enumerate() {
-        let checks = [
-            (
-                "non_witness_utxo",
-                same_previous(
-                    theirs.non_witness_utxo.as_ref(),
-                    ours.non_witness_utxo.as_ref(),
-                ),
-            ),
-            (
-                "witness_utxo",
-                absent_or_same(&theirs.witness_utxo, &ours.witness_utxo),
-            ),
-            ("sighash_type", is_all(theirs.sighash_type)),
-            (
-                "redeem_script",
-                absent_or_same(&theirs.redeem_script, &ours.redeem_script),
-            ),
-            (
-                "witness_script",
-                absent_or_same(&theirs.witness_script, &ours.witness_script),
-            ),
-            (
-                "bip32_derivation",
-                is_subset(&theirs.bip32_derivation, &ours.bip32_derivation),
-            ),
-            (
-                "tap_scripts",
-                is_subset(&theirs.tap_scripts, &ours.tap_scripts),
-            ),
-            (
-                "tap_key_origins",
-                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
-            ),
-            (
-                "tap_internal_key",
-                absent_or_same(&theirs.tap_internal_key, &ours.tap_internal_key),
-            ),
-            (
-                "tap_merkle_root",
-                absent_or_same(&theirs.tap_merkle_root, &ours.tap_merkle_root),
-            ),
-            (
-                "ripemd160_preimages",
-                is_subset(&theirs.ripemd160_preimages, &ours.ripemd160_preimages),
-            ),
-            (
-                "sha256_preimages",
-                is_subset(&theirs.sha256_preimages, &ours.sha256_preimages),
-            ),
-            (
-                "hash160_preimages",
-                is_subset(&theirs.hash160_preimages, &ours.hash160_preimages),
-            ),
-            (
-                "hash256_preimages",
-                is_subset(&theirs.hash256_preimages, &ours.hash256_preimages),
-            ),
-        ];
-        if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
-            return altered(format!("inputs[{number}].{field}"));
-        }
-    }
-    for (number, (ours, theirs)) in ours.outputs.iter().zip(&theirs.outputs).enumerate() {
-        let checks = [
-            (
-                "redeem_script",
-                absent_or_same(&theirs.redeem_script, &ours.redeem_script),
-            ),
-            (
-                "witness_script",
-                absent_or_same(&theirs.witness_script, &ours.witness_script),
-            ),
-            (
-                "bip32_derivation",
-                is_subset(&theirs.bip32_derivation, &ours.bip32_derivation),
-            ),
-            (
-                "tap_internal_key",
-                absent_or_same(&theirs.tap_internal_key, &ours.tap_internal_key),
-            ),
-            ("tap_tree", absent_or_same(&theirs.tap_tree, &ours.tap_tree)),
-            (
-                "tap_key_origins",
-                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
-            ),
-        ];
-        if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
-            return altered(format!("outputs[{number}].{field}"));
-        }
-    }
-    Ok(())
-}
-
-/// A transaction is what its id says; programs write it with or without its witnesses.
-fn same_previous(theirs: Option<&Transaction>, ours: Option<&Transaction>) -> bool {
-    theirs
-        .is_none_or(|theirs| ours.is_some_and(|ours| theirs.compute_txid() == ours.compute_txid()))
-}
-
-fn absent_or_same<T: PartialEq>(theirs: &Option<T>, ours: &Option<T>) -> bool {
-    theirs.is_none() || theirs == ours
-}
-
-/// Devices add the field when they sign: it may say ALL even where ours says nothing.
-fn is_all(theirs: Option<bitcoin::psbt::PsbtSighashType>) -> bool {
-    theirs.is_none_or(|found| found.to_u32() == EcdsaSighashType::All.to_u32())
-}
-
-fn is_subset<K: Ord, V: PartialEq>(theirs: &BTreeMap<K, V>, ours: &BTreeMap<K, V>) -> bool {
-    theirs
-        .iter()
-        .all(|(key, value)| ours.get(key) == Some(value))
 }

@@ -1,9 +1,10 @@
 //! The final transaction: picks a satisfiable set of the verified signatures for every input,
 //! writes the witnesses and runs the consensus check over the result.
 
-use crate::consensus::{ConsensusError, verify_transaction};
+use crate::consensus::{ConsensusError, verify_transaction_with};
 use crate::proposal::{Proposal, SignatureSet, Slot, meets_after, meets_older};
-use bitcoin::{PublicKey, Transaction, TxIn, Witness, absolute, ecdsa, relative};
+use crate::workers::{Alone, Workers, in_pieces};
+use bitcoin::{PublicKey, ScriptBuf, Transaction, TxIn, Witness, absolute, ecdsa, relative};
 use miniscript::Satisfier;
 
 /// Why no final transaction came out.
@@ -26,24 +27,55 @@ pub fn finalize(
     proposal: &Proposal,
     signatures: &SignatureSet,
 ) -> Result<Transaction, FinalizeError> {
+    finalize_with(proposal, signatures, &Alone)
+}
+
+/// [`finalize`] with the inputs spread over `workers`.
+pub fn finalize_with(
+    proposal: &Proposal,
+    signatures: &SignatureSet,
+    workers: &dyn Workers,
+) -> Result<Transaction, FinalizeError> {
     let mut transaction = proposal.transaction().clone();
-    for (input, coin) in proposal.inputs().iter().enumerate() {
-        let satisfier = Signed {
-            signatures,
-            input: u32::try_from(input).map_err(|_| FinalizeError::Incomplete { input })?,
-            unsigned: proposal.transaction(),
-            txin: &proposal.transaction().input[input],
-        };
-        let (witness, script_sig) = coin
-            .derived
-            .descriptor
-            .get_satisfaction(&satisfier)
-            .map_err(|_| FinalizeError::Incomplete { input })?;
-        transaction.input[input].witness = Witness::from_slice(&witness);
-        transaction.input[input].script_sig = script_sig;
+    let count = proposal.inputs().len();
+    let pieces = in_pieces(workers, count, &|mut inputs| {
+        inputs.try_fold(Vec::new(), |mut done, input| {
+            done.push(satisfy(proposal, signatures, input)?);
+            Ok(done)
+        })
+    });
+    let satisfied = pieces
+        .into_iter()
+        .collect::<Result<Vec<_>, FinalizeError>>()?;
+    for (txin, (witness, script_sig)) in transaction
+        .input
+        .iter_mut()
+        .zip(satisfied.into_iter().flatten())
+    {
+        txin.witness = witness;
+        txin.script_sig = script_sig;
     }
-    verify_transaction(&transaction, &proposal.prevouts())?;
+    verify_transaction_with(&transaction, &proposal.prevouts(), workers)?;
     Ok(transaction)
+}
+
+fn satisfy(
+    proposal: &Proposal,
+    signatures: &SignatureSet,
+    input: usize,
+) -> Result<(Witness, ScriptBuf), FinalizeError> {
+    let satisfier = Signed {
+        signatures,
+        input: u32::try_from(input).map_err(|_| FinalizeError::Incomplete { input })?,
+        unsigned: proposal.transaction(),
+        txin: &proposal.transaction().input[input],
+    };
+    let (witness, script_sig) = proposal.inputs()[input]
+        .derived
+        .descriptor
+        .get_satisfaction(&satisfier)
+        .map_err(|_| FinalizeError::Incomplete { input })?;
+    Ok((Witness::from_slice(&witness), script_sig))
 }
 
 /// The verified signatures of one input, and what its locks allow.

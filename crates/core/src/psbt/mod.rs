@@ -9,10 +9,13 @@ mod contribution;
 mod fields;
 mod finalize;
 mod raw;
+mod unchanged;
 mod v2;
 mod wire;
 
-pub use contribution::{Admission, Admitted, ContributionError, RefusedSignature, admit};
-pub use finalize::{FinalizeError, finalize};
+pub use contribution::{
+    Admission, Admitted, ContributionError, RefusedSignature, admit, admit_with,
+};
+pub use finalize::{FinalizeError, finalize, finalize_with};
 pub use v2::serialize_v2;
 pub use wire::{ForeignPsbt, MAX_BYTES, RawSignature, WireError, read, to_base64};

@@ -1,0 +1,55 @@
+//! The workers of this process: the core starts no threads, the use cases lend it theirs.
+
+use quorate_core::workers::Workers;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// As many threads as the machine runs at once, for the length of one call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Threads;
+
+impl Workers for Threads {
+    fn count(&self) -> usize {
+        thread::available_parallelism().map_or(1, NonZero::get)
+    }
+
+    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= jobs {
+                    break;
+                }
+                job(number);
+            }
+        };
+        let helpers = self.count().min(jobs).saturating_sub(1);
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                // Where no thread can be had, this one does all of it.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_job_runs_exactly_once() {
+        for jobs in [0, 1, 2, 7, 100] {
+            let ran: Vec<AtomicUsize> = (0..jobs).map(|_| AtomicUsize::new(0)).collect();
+            Threads.run(jobs, &|number| {
+                ran[number].fetch_add(1, Ordering::Relaxed);
+            });
+            let once = |count: &AtomicUsize| count.load(Ordering::Relaxed) == 1;
+            assert!(ran.iter().all(once), "{ran:?}");
+        }
+        assert!(Threads.count() >= 1);
+    }
+}

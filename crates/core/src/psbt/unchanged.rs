@@ -1,0 +1,157 @@
+//! Whether a foreign PSBT asks for what ours does: the unsigned transaction to the byte, and every
+//! field that isn't a signature ours or absent.
+
+use super::ContributionError;
+use bitcoin::{EcdsaSighashType, Psbt, Transaction};
+use std::collections::BTreeMap;
+
+pub(super) fn same_transaction(
+    ours: &Transaction,
+    theirs: &Transaction,
+) -> Result<(), ContributionError> {
+    let coins = |tx: &Transaction| {
+        tx.input
+            .iter()
+            .map(|input| input.previous_output)
+            .collect::<Vec<_>>()
+    };
+    let differs = if ours.version != theirs.version {
+        "its version"
+    } else if ours.lock_time != theirs.lock_time {
+        "its lock time"
+    } else if coins(ours) != coins(theirs) {
+        "the coins it spends or their order"
+    } else if ours.output != theirs.output {
+        "its outputs or their order"
+    } else if ours != theirs {
+        "an input's sequence"
+    } else {
+        return Ok(());
+    };
+    Err(ContributionError::OtherTransaction(differs))
+}
+
+/// Every field that isn't a signature equals ours or is absent. Unknown and proprietary fields are
+/// neither compared nor kept (T20).
+pub(super) fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
+    let altered = |field: String| Err(ContributionError::Altered { field });
+    if !is_subset(&theirs.xpub, &ours.xpub) {
+        return altered("global xpub".to_owned());
+    }
+    for (number, (ours, theirs)) in ours.inputs.iter().zip(&theirs.inputs).enumerate() {
+        let checks = [
+            (
+                "non_witness_utxo",
+                same_previous(
+                    theirs.non_witness_utxo.as_ref(),
+                    ours.non_witness_utxo.as_ref(),
+                ),
+            ),
+            (
+                "witness_utxo",
+                absent_or_same(&theirs.witness_utxo, &ours.witness_utxo),
+            ),
+            ("sighash_type", is_all(theirs.sighash_type)),
+            (
+                "redeem_script",
+                absent_or_same(&theirs.redeem_script, &ours.redeem_script),
+            ),
+            (
+                "witness_script",
+                absent_or_same(&theirs.witness_script, &ours.witness_script),
+            ),
+            (
+                "bip32_derivation",
+                is_subset(&theirs.bip32_derivation, &ours.bip32_derivation),
+            ),
+            (
+                "tap_scripts",
+                is_subset(&theirs.tap_scripts, &ours.tap_scripts),
+            ),
+            (
+                "tap_key_origins",
+                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
+            ),
+            (
+                "tap_internal_key",
+                absent_or_same(&theirs.tap_internal_key, &ours.tap_internal_key),
+            ),
+            (
+                "tap_merkle_root",
+                absent_or_same(&theirs.tap_merkle_root, &ours.tap_merkle_root),
+            ),
+            (
+                "ripemd160_preimages",
+                is_subset(&theirs.ripemd160_preimages, &ours.ripemd160_preimages),
+            ),
+            (
+                "sha256_preimages",
+                is_subset(&theirs.sha256_preimages, &ours.sha256_preimages),
+            ),
+            (
+                "hash160_preimages",
+                is_subset(&theirs.hash160_preimages, &ours.hash160_preimages),
+            ),
+            (
+                "hash256_preimages",
+                is_subset(&theirs.hash256_preimages, &ours.hash256_preimages),
+            ),
+        ];
+        if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
+            return altered(format!("inputs[{number}].{field}"));
+        }
+    }
+    for (number, (ours, theirs)) in ours.outputs.iter().zip(&theirs.outputs).enumerate() {
+        let checks = [
+            (
+                "redeem_script",
+                absent_or_same(&theirs.redeem_script, &ours.redeem_script),
+            ),
+            (
+                "witness_script",
+                absent_or_same(&theirs.witness_script, &ours.witness_script),
+            ),
+            (
+                "bip32_derivation",
+                is_subset(&theirs.bip32_derivation, &ours.bip32_derivation),
+            ),
+            (
+                "tap_internal_key",
+                absent_or_same(&theirs.tap_internal_key, &ours.tap_internal_key),
+            ),
+            ("tap_tree", absent_or_same(&theirs.tap_tree, &ours.tap_tree)),
+            (
+                "tap_key_origins",
+                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
+            ),
+        ];
+        if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
+            return altered(format!("outputs[{number}].{field}"));
+        }
+    }
+    Ok(())
+}
+
+/// A transaction is what its id says; programs write it with or without its witnesses.
+fn same_previous(theirs: Option<&Transaction>, ours: Option<&Transaction>) -> bool {
+    let same = |theirs: &Transaction, ours: &Transaction| {
+        // Most are equal to the byte, which is cheaper to see than two hashes.
+        theirs == ours || theirs.compute_txid() == ours.compute_txid()
+    };
+    theirs.is_none_or(|theirs| ours.is_some_and(|ours| same(theirs, ours)))
+}
+
+fn absent_or_same<T: PartialEq>(theirs: &Option<T>, ours: &Option<T>) -> bool {
+    theirs.is_none() || theirs == ours
+}
+
+/// Devices add the field when they sign: it may say ALL even where ours says nothing.
+fn is_all(theirs: Option<bitcoin::psbt::PsbtSighashType>) -> bool {
+    theirs.is_none_or(|found| found.to_u32() == EcdsaSighashType::All.to_u32())
+}
+
+fn is_subset<K: Ord, V: PartialEq>(theirs: &BTreeMap<K, V>, ours: &BTreeMap<K, V>) -> bool {
+    theirs
+        .iter()
+        .all(|(key, value)| ours.get(key) == Some(value))
+}
