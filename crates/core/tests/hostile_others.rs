@@ -30,7 +30,8 @@ fn drongo_54_a_returned_file_replaces_no_field() {
     let (world, proposal, signed) = session();
     let before = proposal.psbt().clone();
     let mut kept_so_far = SignatureSet::new();
-    let steps: [(&str, fn(&mut Psbt)); 4] = [
+    type Step = (&'static str, fn(&mut Psbt));
+    let steps: [Step; 4] = [
         ("witness_utxo", |psbt| {
             psbt.inputs[0].witness_utxo.as_mut().unwrap().value *= 2;
         }),
