@@ -8,6 +8,7 @@
 
 mod checks;
 mod locate;
+mod mutants;
 mod node;
 mod packages;
 mod shell;
@@ -20,6 +21,8 @@ cargo xtask <command>
   test [--no-node]  Runs all tests, those on a real Bitcoin Core node included, and says how many
   lint              Checks format, clippy and documentation
   quick             Checks format and clippy, and runs the tests of the core
+  mutants [file]    Breaks the code that judges foreign files in every place, and expects a failing
+                    test each time; of one file: the part of a path. Half an hour and more
   node              Prints the path of a bitcoind; builds one from source the first time
 
 test --no-node leaves out the tests in modules called `real_node`. BITCOIND_EXE names a bitcoind to
@@ -33,6 +36,8 @@ fn main() -> ExitCode {
         ["test", "--no-node"] => checks::test(false),
         ["lint"] => checks::lint(),
         ["quick"] => checks::quick(),
+        ["mutants"] => mutants::mutants(None),
+        ["mutants", file] => mutants::mutants(Some(file)),
         ["node"] => node::path().map(|path| println!("{}", path.display())),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");
