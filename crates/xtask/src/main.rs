@@ -8,6 +8,7 @@
 
 mod checks;
 mod locate;
+mod mutants;
 mod node;
 mod packages;
 mod shell;
@@ -21,6 +22,8 @@ cargo xtask <command>
   lint              Checks format, clippy and documentation
   quick             Checks format and clippy, and runs the tests of the core
   bench             Measures, in release, what our work costs beside bare cryptography and peers
+  mutants [file]    Breaks the code that judges foreign files in every place, and expects a failing
+                    test each time; of one file: the part of a path. Half an hour and more
   node              Prints the path of a bitcoind; builds one from source the first time
 
 test --no-node leaves out the tests in modules called `real_node`. BITCOIND_EXE names a bitcoind to
@@ -35,6 +38,8 @@ fn main() -> ExitCode {
         ["lint"] => checks::lint(),
         ["quick"] => checks::quick(),
         ["bench"] => checks::bench(),
+        ["mutants"] => mutants::mutants(None),
+        ["mutants", file] => mutants::mutants(Some(file)),
         ["node"] => node::path().map(|path| println!("{}", path.display())),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+pub(crate) mod rogue;
 pub(crate) mod world;
 
 use bitcoin::Network;
@@ -11,7 +12,10 @@ use quorate_core::key::CosignerKey;
 use quorate_core::policy::Template;
 use quorate_core::vault::Vault;
 
-pub(crate) const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+pub(crate) const NAMES: [&str; 20] = [
+    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim",
+    "leo", "mallory", "niaj", "olivia", "peggy", "quinn", "rupert", "sybil", "trent",
+];
 
 /// `[fingerprint/path]xpub` of the master key made from `seed`.
 pub(crate) fn key_text(network: Network, seed: u8, path: &str) -> String {
@@ -39,6 +43,18 @@ pub(crate) fn vault(template: &str) -> Vault {
     let template = Template::builtin(template).unwrap();
     let keys = named_keys(template.roles.len());
     Vault::create(Network::Regtest, &template, keys).unwrap()
+}
+
+/// Any `k` of `n` cosigners, as wsh(sortedmulti).
+pub(crate) fn k_of_n(k: usize, n: usize) -> Vault {
+    let named = named_keys(n);
+    let keys: Vec<String> = named
+        .iter()
+        .map(|(_, key)| format!("{key}/<0;1>/*"))
+        .collect();
+    let names: Vec<String> = named.into_iter().map(|(name, _)| name).collect();
+    let text = format!("wsh(sortedmulti({k},{}))", keys.join(","));
+    Vault::from_descriptor(Network::Regtest, &text, Some(&names)).unwrap()
 }
 
 /// A descriptor's text with its checksum written anew.

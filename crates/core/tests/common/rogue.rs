@@ -1,0 +1,125 @@
+//! Files as a hostile cosigner writes them: valid but for what he put in.
+
+use super::world::World;
+use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use bitcoin::hex::DisplayHex;
+use bitcoin::psbt::raw;
+use bitcoin::secp256k1::{Message, Secp256k1, SecretKey, ecdsa::Signature};
+use bitcoin::{Psbt, PublicKey, Witness, ecdsa};
+use quorate_core::proposal::{Proposal, SignatureSet, Slot};
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Binary,
+    Base64,
+    Hex,
+}
+
+impl Form {
+    pub(crate) const ALL: [Self; 3] = [Self::Binary, Self::Base64, Self::Hex];
+
+    pub(crate) fn write(self, psbt: &Psbt) -> Vec<u8> {
+        let bytes = psbt.serialize();
+        match self {
+            Self::Binary => bytes,
+            Self::Base64 => BASE64.encode(bytes).into_bytes(),
+            Self::Hex => bytes.to_lower_hex_string().into_bytes(),
+        }
+    }
+}
+
+/// Every cosigner's valid signatures for every input, made once.
+#[derive(Debug)]
+pub(crate) struct Signed {
+    /// By cosigner, then by input.
+    by_cosigner: Vec<Vec<Vec<(PublicKey, ecdsa::Signature)>>>,
+}
+
+impl Signed {
+    pub(crate) fn new(world: &World, proposal: &Proposal) -> Self {
+        let inputs = 0..proposal.inputs().len();
+        let of = |cosigner: usize| {
+            let inputs = inputs.clone();
+            inputs.map(move |input| world.signatures(proposal, input, cosigner))
+        };
+        let cosigners = 0..world.vault.cosigners().len();
+        Self {
+            by_cosigner: cosigners.map(|cosigner| of(cosigner).collect()).collect(),
+        }
+    }
+
+    pub(crate) fn of(&self, cosigner: usize, input: usize) -> &[(PublicKey, ecdsa::Signature)] {
+        &self.by_cosigner[cosigner][input]
+    }
+
+    /// All that these cosigners can sign.
+    pub(crate) fn set(&self, cosigners: impl IntoIterator<Item = usize>) -> SignatureSet {
+        let mut set = SignatureSet::new();
+        for cosigner in cosigners {
+            for (input, signatures) in (0u32..).zip(&self.by_cosigner[cosigner]) {
+                set.extend(
+                    signatures
+                        .iter()
+                        .map(|&(public_key, signature)| (Slot { input, public_key }, signature)),
+                );
+            }
+        }
+        set
+    }
+}
+
+/// The request with these signatures in it.
+pub(crate) fn with_signatures(proposal: &Proposal, signatures: &SignatureSet) -> Psbt {
+    let mut psbt = proposal.psbt().clone();
+    for (slot, signature) in signatures {
+        let sigs = &mut psbt.inputs[slot.input as usize].partial_sigs;
+        sigs.insert(slot.public_key, *signature);
+    }
+    psbt
+}
+
+/// Writes any bytes where a partial signature belongs.
+pub(crate) fn put_partial(psbt: &mut Psbt, input: usize, key: &[u8], value: &[u8]) {
+    // The library writes unknown pairs as they are, whatever their type means.
+    let field = raw::Key {
+        type_value: 0x02,
+        key: key.to_vec(),
+    };
+    psbt.inputs[input].unknown.insert(field, value.to_vec());
+}
+
+/// Makes an input a finalized one, its witness carrying its signatures and `more`.
+pub(crate) fn put_final(psbt: &mut Psbt, input: usize, more: &[u8]) {
+    let fields = &mut psbt.inputs[input];
+    let mut elements = vec![Vec::new()];
+    elements.extend(
+        std::mem::take(&mut fields.partial_sigs)
+            .values()
+            .map(|one| one.to_vec()),
+    );
+    elements.push(more.to_vec());
+    elements.extend(fields.witness_script.take().map(|script| script.to_bytes()));
+    fields.bip32_derivation.clear();
+    fields.final_script_witness = Some(Witness::from_slice(&elements));
+}
+
+/// Well formed, by a key that is nobody's.
+pub(crate) fn nobodys() -> Signature {
+    let key = SecretKey::from_slice(&[3; 32]).unwrap();
+    Secp256k1::new().sign_ecdsa(&Message::from_digest([5; 32]), &key)
+}
+
+/// The other signature of the same message by the same key: n - s for s.
+pub(crate) fn high_s(signature: &Signature) -> Signature {
+    let compact = signature.serialize_compact();
+    let s = SecretKey::from_slice(&compact[32..]).unwrap().negate();
+    Signature::from_compact(&[&compact[..32], &s[..]].concat()).unwrap()
+}
+
+/// Bytes with a sighash byte.
+pub(crate) fn with_byte(signature: &Signature, byte: u8) -> Vec<u8> {
+    let mut bytes = signature.serialize_der().to_vec();
+    bytes.push(byte);
+    bytes
+}
