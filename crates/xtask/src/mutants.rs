@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What stands between foreign bytes and a transaction, below `crates/core/src`.
-const FILES: [&str; 13] = [
+const FILES: [&str; 16] = [
     "psbt/raw.rs",
     "psbt/wire.rs",
+    "psbt/v2.rs",
+    "psbt/fields.rs",
+    "psbt/unchanged.rs",
     "psbt/contribution.rs",
     "psbt/finalize.rs",
     "proposal/pinned.rs",
