@@ -24,6 +24,7 @@ pub mod view;
 pub use error::{Error, Kind};
 pub use find::nearest;
 pub use proposal::Spend;
+pub use review::Request;
 pub use signing::Incoming;
 pub use threads::Threads;
 pub use vault::{NewVault, VaultImport};

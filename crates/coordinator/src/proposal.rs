@@ -158,13 +158,6 @@ impl Coordinator {
         })
     }
 
-    /// The checked proposal, for those who verify or sign in this process.
-    pub fn proposal_facts(&mut self, id: &str) -> Result<(Vault, Proposal), Error> {
-        self.with_proposal(id, |_, _, vault, known| {
-            Ok((vault.clone(), known.proposal.clone()))
-        })
-    }
-
     /// Gives a proposal up. Its coins are free again; a signed copy may still be sent by whoever
     /// has one, so its transaction stays watched.
     pub fn abandon(

@@ -12,7 +12,7 @@ use quorate_core::psbt::{ForeignPsbt, admit, read};
 use quorate_core::spend::review;
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
-use quorate_storage::StoredVault;
+use quorate_storage::ReadTx;
 
 impl Coordinator {
     /// What a request in a file does. The vault is found by itself unless it is named.
@@ -23,15 +23,16 @@ impl Coordinator {
     ) -> Result<FileReviewView, Error> {
         let about = |error: Error| error.about(&escape(&file.name));
         let foreign = read(&file.bytes).map_err(|error| about(error.into()))?;
-        let (row, vault, proposal, used) = self.store.read(|tx| {
-            let rows = match vault {
-                Some(name) => vec![vault_row(tx, name)?],
-                None => tx.vaults()?,
-            };
-            let (row, vault, proposal) = spent_from(rows, &foreign).map_err(about)?;
-            let used = tx.last_revealed(row.id, Keychain::Change)?;
-            Ok::<_, Error>((row, vault, proposal, used))
+        let (request, used) = self.store.read(|tx| {
+            let request = spent_from(tx, &foreign, vault).map_err(about)?;
+            let used = tx.last_revealed(request.vault.id(), Keychain::Change)?;
+            Ok::<_, Error>((request, used))
         })?;
+        let Request {
+            name,
+            vault,
+            proposal,
+        } = request;
         let admission = admit(&proposal, &foreign, &SignatureSet::new())
             .map_err(|error| about(error.into()))?;
         let signatures = admission.new.iter().map(|one| (one.slot, one.signature));
@@ -39,8 +40,8 @@ impl Coordinator {
         let review = review(&vault, &proposal, used);
         let explained = vault.explain();
         Ok(FileReviewView {
-            vault: row.name,
-            vault_id: row.id.to_string(),
+            vault: name,
+            vault_id: vault.id().to_string(),
             proposal: proposal.id().to_string(),
             txid: proposal.txid().to_string(),
             recipients: review.recipients.iter().map(view::payment).collect(),
@@ -60,17 +61,69 @@ impl Coordinator {
     }
 }
 
-/// The vault whose coins the request spends. What is wrong with a spend of a vault says more than
-/// that it is of no other.
+/// A file that was proven to be a spend of a vault of this home.
+#[derive(Debug)]
+pub struct Request {
+    /// The vault's name.
+    pub name: String,
+    /// The vault.
+    pub vault: Vault,
+    /// What is asked for.
+    pub proposal: Proposal,
+}
+
+const IMPORT: &str = "import it first with `quorate vault import NAME FILE`, and compare its id with \
+                      the other cosigners";
+
+impl Error {
+    /// Nothing can be proven of a file where no vault is known.
+    #[must_use]
+    pub fn no_vault() -> Self {
+        Self::refused(
+            "no_vault",
+            "this data folder has no vault, so it isn't known what would be signed",
+        )
+        .hint(format!(
+            "run `quorate init`; if the vault is yours, {IMPORT}"
+        ))
+    }
+}
+
+impl Coordinator {
+    /// The vault whose coins a file spends (or the one that is named), and the checked request.
+    pub fn request(
+        &mut self,
+        foreign: &ForeignPsbt,
+        vault: Option<&str>,
+    ) -> Result<Request, Error> {
+        self.store.read(|tx| spent_from(tx, foreign, vault))
+    }
+}
+
+/// What is wrong with a spend of a vault says more than that it is of no other.
 fn spent_from(
-    rows: Vec<StoredVault>,
+    tx: &ReadTx<'_>,
     foreign: &ForeignPsbt,
-) -> Result<(StoredVault, Vault, Proposal), Error> {
+    named: Option<&str>,
+) -> Result<Request, Error> {
+    let rows = match named {
+        Some(name) => vec![vault_row(tx, name)?],
+        None => tx.vaults()?,
+    };
+    if rows.is_empty() {
+        return Err(Error::no_vault());
+    }
     let mut fault = None;
     for row in rows {
         let vault = Coordinator::open_vault(&row)?;
         match Proposal::check(&vault, foreign.psbt.clone()) {
-            Ok(proposal) => return Ok((row, vault, proposal)),
+            Ok(proposal) => {
+                return Ok(Request {
+                    name: row.name,
+                    vault,
+                    proposal,
+                });
+            }
             Err(error) if fault.is_none() || !matches!(error, PinError::NotOurCoin { .. }) => {
                 fault = Some(error);
             }
@@ -78,11 +131,12 @@ fn spent_from(
         }
     }
     Err(match fault {
-        Some(PinError::NotOurCoin { .. }) | None => {
-            Error::refused("foreign_input", "it spends from no vault of this home").hint(
-                "if the vault is yours, import it with `quorate vault import` and compare its id",
-            )
-        }
+        Some(error) if named.is_some() => error.into(),
+        Some(PinError::NotOurCoin { .. }) | None => Error::refused(
+            "foreign_input",
+            "it spends from no vault of this data folder",
+        )
+        .hint(format!("if the vault is yours, {IMPORT}")),
         Some(error) => error.into(),
     })
 }

@@ -173,16 +173,6 @@ impl Coordinator {
             .read(|tx| Self::open_vault(&vault_row(tx, name)?))
     }
 
-    /// All vaults themselves, by name.
-    pub fn all_vault_facts(&mut self) -> Result<Vec<(String, Vault)>, Error> {
-        self.store.read(|tx| {
-            tx.vaults()?
-                .into_iter()
-                .map(|row| Ok((row.name.clone(), Self::open_vault(&row)?)))
-                .collect()
-        })
-    }
-
     /// The balance as of the last sync.
     pub fn balance(&mut self, name: &str) -> Result<BalanceView, Error> {
         self.store.read(|tx| balance(tx, vault_row(tx, name)?.id))

@@ -9,7 +9,7 @@ use crate::{failure, files, passphrase, terminal};
 use bitcoin::Psbt;
 use quorate_coordinator::{Coordinator, DATABASE, Error};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{PinError, Proposal, SignatureSet};
+use quorate_core::proposal::{Proposal, SignatureSet};
 use quorate_core::psbt::{self, ForeignPsbt};
 use quorate_core::spend::{self, FeeLimits};
 use quorate_core::text::escape;
@@ -111,66 +111,22 @@ impl Request {
         context: &Context,
     ) -> Result<Self, Error> {
         let foreign = psbt::read(bytes)?;
-        let mut fault: Option<PinError> = None;
-        for (name, vault) in vaults(args, context)? {
-            match Proposal::check(&vault, foreign.psbt.clone()) {
-                Ok(proposal) => {
-                    check_cosigner(key, &name, &vault)?;
-                    let psbt = with_valid_signatures(&proposal, &foreign)?;
-                    return Ok(Self {
-                        name,
-                        vault,
-                        proposal,
-                        version: Version::of(&foreign),
-                        psbt,
-                    });
-                }
-                // What is wrong with a spend of a vault says more than that it is of no other.
-                Err(error) => {
-                    let is_ours = !matches!(error, PinError::NotOurCoin { .. });
-                    if fault.is_none() || is_ours {
-                        fault = Some(error);
-                    }
-                }
-            }
+        let home = context.home()?;
+        // A signer's folder needn't be a home yet; then no vault is known.
+        if !home.join(DATABASE).exists() {
+            return Err(Error::no_vault());
         }
-        Err(match fault {
-            Some(error) if args.vault.is_some() => error.into(),
-            Some(PinError::NotOurCoin { .. }) | None => Error::refused(
-                "foreign_input",
-                "it spends from no vault of this data folder",
-            )
-            .hint(format!("if the vault is yours, {IMPORT}")),
-            Some(error) => error.into(),
+        let found = Coordinator::open(&home)?.request(&foreign, args.vault.as_deref())?;
+        check_cosigner(key, &found.name, &found.vault)?;
+        let psbt = with_valid_signatures(&found.proposal, &foreign)?;
+        Ok(Self {
+            name: found.name,
+            vault: found.vault,
+            proposal: found.proposal,
+            version: Version::of(&foreign),
+            psbt,
         })
     }
-}
-
-const IMPORT: &str = "import it first with `quorate vault import NAME FILE`, and compare its id with \
-                      the other cosigners";
-
-/// The vaults that it may spend from.
-fn vaults(args: &SignArgs, context: &Context) -> Result<Vec<(String, Vault)>, Error> {
-    let home = context.home()?;
-    let vaults = if home.join(DATABASE).exists() {
-        let mut coordinator = Coordinator::open(&home)?;
-        match &args.vault {
-            Some(name) => vec![(name.clone(), coordinator.vault_facts(name)?)],
-            None => coordinator.all_vault_facts()?,
-        }
-    } else {
-        Vec::new()
-    };
-    if vaults.is_empty() {
-        let error = Error::refused(
-            "no_vault",
-            "this data folder has no vault, so it isn't known what would be signed",
-        );
-        return Err(error.hint(format!(
-            "run `quorate init`; if the vault is yours, {IMPORT}"
-        )));
-    }
-    Ok(vaults)
 }
 
 fn check_cosigner(key: &KeyInfo, name: &str, vault: &Vault) -> Result<(), Error> {
