@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The version of entries written now. Older ones are read; newer ones are refused.
-pub const VERSION: u32 = 1;
+/// The version of entries written now. Older ones are read; newer ones are refused, so a program that
+/// doesn't know what version 2 added (new kinds, a leaf in a signature) says that it is too old.
+pub const VERSION: u32 = 2;
 /// The longest text of an entry, in bytes: a 2 MiB PSBT as base64, and its frame.
 pub const MAX_TEXT: usize = 3 * 1024 * 1024;
 
