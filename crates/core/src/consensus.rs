@@ -9,14 +9,16 @@
 //! The C library parses and hashes the transaction anew for every input, so the cost is quadratic in
 //! inputs and in the bytes of each. What an input's script can see of the others is their outpoints,
 //! sequences and spent outputs, never their witnesses or signature scripts; so these are left out
-//! for it, which leaves a seventh of the bytes. `cargo xtask bench` measures what remains.
+//! for it, which leaves a seventh of the bytes. Of what we finalized ourselves, with more than
+//! [`EVERY`] inputs, it needn't see every input: [`verify_finished_with`].
+
+mod linear;
 
 use crate::workers::{Alone, Workers, in_pieces};
 use bitcoin::consensus::Encodable;
 use bitcoin::{Amount, OutPoint, ScriptBuf, Transaction, TxOut, Weight, Witness, WitnessVersion};
 use bitcoinconsensus::{Utxo, VERIFY_ALL_PRE_TAPROOT, VERIFY_TAPROOT};
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 /// Why a transaction isn't valid for the outputs it claims to spend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +85,60 @@ pub fn verify_transaction_with(
     prevouts: &[TxOut],
     workers: &dyn Workers,
 ) -> Result<(), ConsensusError> {
+    check_whole(tx, prevouts)?;
+    let inputs: Vec<usize> = (0..prevouts.len()).collect();
+    check_scripts(tx, prevouts, &inputs, workers)
+}
+
+/// Up to so many inputs all go through Bitcoin Core's interpreter.
+pub const EVERY: usize = 64;
+/// Of more, so many do without a reason.
+const SAMPLE: usize = 16;
+
+/// [`verify_transaction_with`] for a transaction whose witnesses we assembled, at a cost that grows
+/// with the inputs and not with their square.
+///
+/// Of more than [`EVERY`] inputs, one is believed without Bitcoin Core's interpreter if two things
+/// hold: miniscript's interpreter accepts it, with every signature verified against the whole
+/// transaction, and Bitcoin Core's accepts another that differs from it in keys, hashes and
+/// signatures only. Some more are taken evenly from all.
+pub fn verify_finished_with(
+    tx: &Transaction,
+    prevouts: &[TxOut],
+    workers: &dyn Workers,
+) -> Result<(), ConsensusError> {
+    check_whole(tx, prevouts)?;
+    let chosen = if prevouts.len() <= EVERY {
+        (0..prevouts.len()).collect()
+    } else {
+        for_core(tx, prevouts, SAMPLE, workers)
+    };
+    check_scripts(tx, prevouts, &chosen, workers)
+}
+
+/// The inputs that Bitcoin Core's interpreter must see, in ascending order: those that the linear
+/// check doesn't accept, the first of each form, and a `sample`.
+fn for_core(
+    tx: &Transaction,
+    prevouts: &[TxOut],
+    sample: usize,
+    workers: &dyn Workers,
+) -> Vec<usize> {
+    let count = prevouts.len();
+    let accepted = in_pieces(workers, count, &|inputs| {
+        linear::accepts(tx, prevouts, inputs)
+    })
+    .concat();
+    let sample: BTreeSet<usize> = (0..sample).map(|n| n * count / sample).collect();
+    let mut forms = BTreeSet::new();
+    let mut needed = |input: usize| {
+        let is_first = forms.insert(linear::form(&tx.input[input], &prevouts[input]));
+        is_first || !accepted[input] || sample.contains(&input)
+    };
+    (0..count).filter(|&input| needed(input)).collect()
+}
+
+fn check_whole(tx: &Transaction, prevouts: &[TxOut]) -> Result<(), ConsensusError> {
     if prevouts.len() != tx.input.len() {
         return Err(ConsensusError::PrevoutCount {
             inputs: tx.input.len(),
@@ -90,13 +146,7 @@ pub fn verify_transaction_with(
         });
     }
     check_structure(tx)?;
-    check_amounts(tx, prevouts)?;
-    // The first piece with a fault has the first input at fault, as without workers.
-    in_pieces(workers, prevouts.len(), &|inputs| {
-        check_scripts(tx, prevouts, inputs)
-    })
-    .into_iter()
-    .collect()
+    check_amounts(tx, prevouts)
 }
 
 /// What Core's `CheckTransaction` asks of any transaction, a coinbase aside.
@@ -148,12 +198,26 @@ fn check_amounts(tx: &Transaction, prevouts: &[TxOut]) -> Result<(), ConsensusEr
     Ok(())
 }
 
-/// Runs the interpreter on some of the inputs. The pointers in `utxos` borrow from `prevouts`, which
-/// outlives the calls.
+/// Runs the interpreter on some of the inputs, given in ascending order.
 fn check_scripts(
     tx: &Transaction,
     prevouts: &[TxOut],
-    inputs: Range<usize>,
+    inputs: &[usize],
+    workers: &dyn Workers,
+) -> Result<(), ConsensusError> {
+    // The first piece with a fault has the first input at fault, as without workers.
+    in_pieces(workers, inputs.len(), &|piece| {
+        run_interpreter(tx, prevouts, &inputs[piece])
+    })
+    .into_iter()
+    .collect()
+}
+
+/// The pointers in `utxos` borrow from `prevouts`, which outlives the calls.
+fn run_interpreter(
+    tx: &Transaction,
+    prevouts: &[TxOut],
+    inputs: &[usize],
 ) -> Result<(), ConsensusError> {
     let too_large = |i| ConsensusError::input_at(i, "the output it spends is too large to be real");
     let utxos: Vec<Utxo> = prevouts
@@ -170,7 +234,7 @@ fn check_scripts(
         .collect::<Result<_, _>>()?;
     let mut alone = without_proofs(tx);
     let mut bytes = Vec::new();
-    for i in inputs {
+    for &i in inputs {
         let prevout = &prevouts[i];
         let bare = std::mem::replace(&mut alone.input[i], tx.input[i].clone());
         bytes.clear();

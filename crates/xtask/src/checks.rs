@@ -32,7 +32,8 @@ pub(crate) fn quick() -> Result<(), String> {
 /// # Errors
 /// A sentence, when a ratio is missed.
 pub(crate) fn bench() -> Result<(), String> {
-    run(&mut cargo("bench --quiet -p quorate-bench"))
+    let mut command = cargo("bench --quiet -p quorate-bench");
+    run(command.env("BITCOIND_EXE", node::path()?))
 }
 
 fn format_and_clippy() -> Result<(), String> {

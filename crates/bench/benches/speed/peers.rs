@@ -5,6 +5,8 @@ use bdk_wallet::{KeychainKind, SignOptions, Wallet};
 use bitcoin::Psbt;
 use bitcoin::secp256k1::Secp256k1;
 use miniscript::psbt::PsbtExt;
+use quorate_testkit::Node;
+use serde_json::json;
 
 /// A bdk wallet of the same vault that knows the request's coins and addresses.
 pub(crate) fn wallet(world: &World) -> Wallet {
@@ -36,4 +38,21 @@ pub(crate) fn bdk(wallet: &Wallet, signed: &Psbt) {
 pub(crate) fn miniscript(signed: &Psbt) {
     let secp = Secp256k1::verification_only();
     signed.clone().finalize_mut(&secp).expect("complete");
+}
+
+/// A node of our own, if `cargo xtask bench` named a bitcoind.
+pub(crate) fn node() -> Option<Node> {
+    std::env::var_os("BITCOIND_EXE").map(|_| Node::start())
+}
+
+/// Bitcoin Core's finalizer, which runs its interpreter over what it takes for complete.
+pub(crate) fn core(node: &Node, signed: &str) {
+    let done = node.rpc("finalizepsbt", json!([signed]));
+    assert_eq!(done["complete"], true, "Bitcoin Core did not finalize");
+}
+
+/// What is left of that when nothing is to do: the way there and back, reading and writing.
+pub(crate) fn core_passes_on(node: &Node, signed: &str) {
+    let same = node.rpc("combinepsbt", json!([[signed]]));
+    assert!(same.is_string(), "{same}");
 }

@@ -1,7 +1,7 @@
 //! The final transaction: picks a satisfiable set of the verified signatures for every input,
 //! writes the witnesses and runs the consensus check over the result.
 
-use crate::consensus::{ConsensusError, verify_transaction_with};
+use crate::consensus::{ConsensusError, verify_finished_with};
 use crate::proposal::{Proposal, SignatureSet, Slot, meets_after, meets_older};
 use crate::workers::{Alone, Workers, in_pieces};
 use bitcoin::{PublicKey, ScriptBuf, Transaction, TxIn, Witness, absolute, ecdsa, relative};
@@ -55,7 +55,7 @@ pub fn finalize_with(
         txin.witness = witness;
         txin.script_sig = script_sig;
     }
-    verify_transaction_with(&transaction, &proposal.prevouts(), workers)?;
+    verify_finished_with(&transaction, &proposal.prevouts(), workers)?;
     Ok(transaction)
 }
 
