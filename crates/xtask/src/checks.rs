@@ -1,6 +1,7 @@
 //! `cargo xtask test`, `lint`, `quick` and `bench`: everything that must hold, in one profile and one target
 //! folder, so that nothing is built twice.
 
+use crate::fuzz::fuzz;
 use crate::node;
 use crate::shell::{cargo, run, words};
 use std::io::{BufRead, BufReader};
@@ -39,11 +40,17 @@ pub(crate) fn bench() -> Result<(), String> {
 fn format_and_clippy() -> Result<(), String> {
     run(&mut cargo("fmt --all --check"))?;
     run(&mut cargo(
+        "fmt --check --manifest-path tests/fuzz/Cargo.toml",
+    ))?;
+    run(&mut cargo(
         "clippy --workspace --all-targets --quiet -- -D warnings",
     ))
 }
 
-/// All tests, doctests included, and a line that sums them up.
+/// For each target. Long enough to try the seeds, what earlier runs kept, and some hundred thousand more.
+const FUZZ_SECONDS: u32 = 20;
+
+/// All tests, doctests included, and a line that sums them up; then the fuzz targets.
 ///
 /// # Errors
 /// A sentence, when something fails.
@@ -91,7 +98,7 @@ pub(crate) fn test(with_node: bool) -> Result<(), String> {
         // The format of the summary lines changed, or nothing ran: both must be seen.
         Err("no test was counted".to_owned())
     } else {
-        Ok(())
+        fuzz(None, FUZZ_SECONDS)
     }
 }
 
