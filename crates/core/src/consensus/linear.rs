@@ -87,9 +87,13 @@ fn message(
         };
     }
     if prevout.script_pubkey.is_p2tr() {
-        let leaf = TapLeafHash::from_script(tapscript(&txin.witness)?, LeafVersion::TapScript);
         let (all, kind) = (Prevouts::All(prevouts), TapSighashType::Default);
-        let hash = cache.taproot_script_spend_signature_hash(input, &all, leaf, kind);
+        let hash = if txin.witness.len() == 1 {
+            cache.taproot_key_spend_signature_hash(input, &all, kind)
+        } else {
+            let leaf = TapLeafHash::from_script(tapscript(&txin.witness)?, LeafVersion::TapScript);
+            cache.taproot_script_spend_signature_hash(input, &all, leaf, kind)
+        };
         return hash.ok().map(Message::from);
     }
     None

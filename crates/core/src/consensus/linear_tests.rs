@@ -4,6 +4,7 @@ use super::*;
 use crate::consensus::{check_scripts, for_core, verify_finished_with, verify_transaction};
 use crate::workers::Alone;
 use bitcoin::absolute::LockTime;
+use bitcoin::key::TapTweak;
 use bitcoin::secp256k1::{All, Secp256k1, SecretKey};
 use bitcoin::{
     Amount, OutPoint, PublicKey, ScriptBuf, Txid, XOnlyPublicKey, absolute, ecdsa, relative,
@@ -15,13 +16,14 @@ use std::collections::BTreeMap;
 const NUMS: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
 
 /// Descriptors with keys A, B, C and the nothing-up-my-sleeve point N; of a lock, 3.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "wsh(sortedmulti(2,A,B,C))",
     "wsh(multi(2,A,B,C))",
     "sh(wsh(sortedmulti(2,A,B,C)))",
     "sh(sortedmulti(2,A,B,C))",
     "tr(N,multi_a(2,A,B,C))",
     "tr(N,{and_v(v:pk(A),pk(B)),and_v(v:pk(C),older(3))})",
+    "tr(A,and_v(v:pk(B),older(3)))",
     "wsh(or_d(multi(3,A,B,C),and_v(v:pkh(A),older(3))))",
     "wsh(andor(pk(A),older(3),and_v(v:pkh(C),after(3))))",
     "wsh(thresh(3,pk(A),s:pk(B),s:pk(C),sln:after(3)))",
@@ -160,6 +162,23 @@ impl Satisfier<PublicKey> for Signer<'_> {
         assert!(self.spends_leaf);
         Some(taproot::Signature {
             signature: self.coins.secp.sign_schnorr_no_aux_rand(&message, &pair),
+            sighash_type: kind,
+        })
+    }
+
+    fn lookup_tap_key_spend_sig(&self, key: &PublicKey) -> Option<taproot::Signature> {
+        let (tx, all) = (&self.coins.tx, Prevouts::All(&self.coins.prevouts));
+        let kind = TapSighashType::Default;
+        let hash = SighashCache::new(tx).taproot_key_spend_signature_hash(self.input, &all, kind);
+        let Descriptor::Tr(tr) = &self.coins.descriptors[self.input] else {
+            return None;
+        };
+        let secp = &self.coins.secp;
+        let pair = self.secret(key.inner.x_only_public_key().0)?.keypair(secp);
+        let tweaked = pair.tap_tweak(secp, tr.spend_info().merkle_root());
+        let message = Message::from(hash.unwrap());
+        Some(taproot::Signature {
+            signature: secp.sign_schnorr_no_aux_rand(&message, &tweaked.to_keypair()),
             sighash_type: kind,
         })
     }
