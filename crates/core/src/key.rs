@@ -27,6 +27,9 @@ pub(crate) static SECP: LazyLock<Secp256k1<VerifyOnly>> =
 /// taproot vaults that can be spent by their scripts alone.
 pub(crate) const NUMS: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
 
+/// A key with its origin and branches is about 200 bytes.
+const MAX_TEXT: usize = 2_000;
+
 /// What makes two keys the same key, whatever fingerprint, path, depth or prefix their texts say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIdentity {
@@ -59,6 +62,9 @@ impl CosignerKey {
     /// (`Zpub`, `Vpub` …) are read as `xpub` or `tpub`; a standard ending (`/<0;1>/*` or `/**`)
     /// is accepted and dropped, because the vault decides on the branches.
     pub fn parse(text: &str, network: Network) -> Result<Self, KeyError> {
+        if text.len() > MAX_TEXT {
+            return Err(KeyError::TooLong { bytes: text.len() });
+        }
         let expression = KeyExpression::parse(text, network)?;
         if expression.branches.is_none() || expression.has_standard_branches() {
             Ok(expression.key)

@@ -1,6 +1,8 @@
 //! Foreign text, made harmless. Labels, memos and names come from files that others wrote; a
 //! terminal obeys escape sequences and a reader believes reversed text.
 
+use std::fmt;
+
 /// Returns `text` with every character that could steer a terminal or reorder what is read
 /// written as `\u{…}`: C0 and C1 controls, line breaks, bidirectional and zero-width marks.
 #[must_use]
@@ -14,6 +16,33 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// Characters of foreign text that a sentence may carry.
+const EXCERPT: usize = 300;
+
+/// The beginning of what `error` says, escaped: errors of libraries quote what they couldn't read, and
+/// that may be megabytes.
+#[must_use]
+pub fn excerpt(error: &dyn fmt::Display) -> String {
+    struct Beginning(String);
+    impl fmt::Write for Beginning {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = EXCERPT.saturating_sub(self.0.chars().count());
+            self.0.extend(text.chars().take(room));
+            // Stops whoever writes.
+            if text.chars().nth(room).is_some() {
+                Err(fmt::Error)
+            } else {
+                Ok(())
+            }
+        }
+    }
+    let mut beginning = Beginning(String::new());
+    match fmt::write(&mut beginning, format_args!("{error}")) {
+        Ok(()) => escape(&beginning.0),
+        Err(_) => escape(&beginning.0) + "…",
+    }
 }
 
 /// Whether [`escape`] would change `c`.
@@ -95,6 +124,23 @@ pub fn check_line(what: &'static str, text: &str, max: usize) -> Result<(), Text
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_error_the_beginning_is_said() {
+        assert_eq!(excerpt(&"a\u{1b}b"), "a\\u{1b}b");
+        assert_eq!(excerpt(&"a".repeat(EXCERPT)), "a".repeat(EXCERPT));
+        let long = format_args!("{}{}{}", "é".repeat(EXCERPT - 1), "bc", "d").to_string();
+        assert_eq!(excerpt(&long), "é".repeat(EXCERPT - 1) + "b…");
+        struct Endless;
+        impl fmt::Display for Endless {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                loop {
+                    f.write_str("x")?;
+                }
+            }
+        }
+        assert_eq!(excerpt(&Endless), "x".repeat(EXCERPT) + "…");
+    }
 
     #[test]
     fn t35_terminal_and_bidi_text_is_escaped() {

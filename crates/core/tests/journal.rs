@@ -46,6 +46,28 @@ fn chain(author: u8, length: u64) -> Vec<Entry> {
     entries
 }
 
+/// T18: of an unknown field, the parser keeps many times its text before it is refused.
+#[test]
+fn t18_an_entry_of_too_many_parts_is_not_parsed() {
+    // One comma less than zeros, and one bracket of each kind.
+    let text = |zeros: usize| format!("{{\"x\":[0{}]}}", ",0".repeat(zeros - 1));
+    let refusal = |zeros| {
+        Entry::check(&text(zeros), &[0; 64])
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(
+        refusal(99_999).contains("missing field"),
+        "{}",
+        refusal(99_999)
+    );
+    assert!(
+        refusal(100_000).ends_with("it has too many parts"),
+        "{}",
+        refusal(100_000)
+    );
+}
+
 #[test]
 fn an_entry_is_read_back_from_its_text_and_signature() {
     let entry = entry(1, 1, None, 0);

@@ -136,10 +136,10 @@ fn a_key_broken_by_copying_is_refused_and_the_place_is_named() {
     ));
     assert_eq!(refusal(origin), KeyError::NotAnXpub);
     assert_eq!(refusal(&format!("{origin}tpub0OIl")), KeyError::NotAnXpub);
-    assert_eq!(
-        refusal(&format!("{origin}{}", "1".repeat(100_000))),
-        KeyError::NotAnXpub
-    );
+    let of_length = |bytes: usize| format!("{origin}{}", "1".repeat(bytes - origin.len()));
+    assert_eq!(refusal(&of_length(2_000)), KeyError::NotAnXpub);
+    let refused = refusal(&of_length(2_001));
+    assert_eq!(refused, KeyError::TooLong { bytes: 2_001 });
     assert_eq!(refusal(" "), KeyError::Empty);
 }
 

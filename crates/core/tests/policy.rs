@@ -48,6 +48,19 @@ fn path(threshold: usize, cosigners: &[usize], lock: Option<Timelock>) -> Spendi
 
 /// What each template compiles to; `A` to `E` are the keys. A vault's script never changes, so
 /// neither may the rules that make it.
+/// T18: a parser keeps much more than the text.
+#[test]
+fn t18_a_policy_of_more_than_64_kib_is_not_parsed() {
+    let text = |bytes: usize| format!("#{}", " ".repeat(bytes - 1));
+    let refusal = |bytes| Template::parse(&text(bytes), "p.toml").unwrap_err();
+    let large = refusal(65_537).to_string();
+    assert_eq!(
+        large,
+        "p.toml: a policy has at most 65536 bytes, this file has 65537"
+    );
+    assert!(refusal(65_536).to_string().contains("`name` is missing"));
+}
+
 #[test]
 fn t07_templates_compile_to_known_scripts() {
     for (name, expected) in [

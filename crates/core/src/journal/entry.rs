@@ -14,6 +14,9 @@ use std::str::FromStr;
 pub const VERSION: u32 = 2;
 /// The longest text of an entry, in bytes: a 2 MiB PSBT as base64, and its frame.
 pub const MAX_TEXT: usize = 3 * 1024 * 1024;
+/// Commas and opening brackets in an entry: what the parser keeps of an unknown field is many times
+/// its text. The signatures of 15 cosigners on 512 inputs are 31,000.
+const MAX_PARTS: usize = 100_000;
 
 /// Hash over an entry's text: its name everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,14 +201,20 @@ impl Entry {
         if text.len() > MAX_TEXT {
             return Err(EntryError::TooLarge(text.len()));
         }
+        let separators = text
+            .bytes()
+            .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+        if separators.count() > MAX_PARTS {
+            return Err(EntryError::Malformed("it has too many parts".to_owned()));
+        }
         let version = serde_json::from_str::<VersionOnly>(text)
-            .map_err(|error| EntryError::Malformed(crate::text::escape(&error.to_string())))?
+            .map_err(|error| EntryError::Malformed(crate::text::excerpt(&error)))?
             .version;
         if version > VERSION {
             return Err(EntryError::Newer(version));
         }
         let content: Content = serde_json::from_str(text)
-            .map_err(|error| EntryError::Malformed(crate::text::escape(&error.to_string())))?;
+            .map_err(|error| EntryError::Malformed(crate::text::excerpt(&error)))?;
         match (content.seq, content.prev) {
             (0, _) => {
                 return Err(EntryError::BadLink {

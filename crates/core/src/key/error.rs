@@ -10,6 +10,12 @@ pub enum KeyError {
     /// Nothing there.
     #[error("the key is empty: give it as [fingerprint/path]xpub")]
     Empty,
+    /// Longer than any key.
+    #[error("the key has {bytes} bytes, no key is that long: give it as [fingerprint/path]xpub")]
+    TooLong {
+        /// Bytes found.
+        bytes: usize,
+    },
     /// A private key or seed words.
     #[error(
         "this is {0}, which Quorate never reads: give the public key ([fingerprint/path]xpub), \

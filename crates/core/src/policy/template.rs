@@ -9,6 +9,9 @@ use crate::script_type::ScriptType;
 use reader::{Fields, Located, Reader};
 use std::collections::BTreeSet;
 
+/// The largest of those that come with the program has less than 1 kB.
+const MAX_TEXT: usize = 64 * 1024;
+
 /// The templates that come with the program, by file name.
 const BUILTIN: [(&str, &str); 5] = [
     (
@@ -63,6 +66,14 @@ pub enum TemplateError {
         near: Option<String>,
         /// All names.
         known: Vec<String>,
+    },
+    /// Longer than any policy.
+    #[error("{file}: a policy has at most {MAX_TEXT} bytes, this file has {bytes}")]
+    TooLong {
+        /// The file.
+        file: String,
+        /// Bytes found.
+        bytes: usize,
     },
     /// Not TOML.
     #[error(
@@ -181,6 +192,12 @@ impl Template {
 
     /// Reads a template; `file` is what messages call it.
     pub fn parse(text: &str, file: &str) -> Result<Self, TemplateError> {
+        if text.len() > MAX_TEXT {
+            return Err(TemplateError::TooLong {
+                file: crate::text::escape(file),
+                bytes: text.len(),
+            });
+        }
         let reader = Reader { text, file };
         let document = reader.document()?;
         let fields = reader.fields(

@@ -9,6 +9,7 @@ use bitcoin::{Transaction, consensus::serialize};
 /// Types of the global map.
 pub(super) mod global {
     pub(crate) const UNSIGNED_TX: u8 = 0x00;
+    pub(crate) const XPUB: u8 = 0x01;
     pub(crate) const TX_VERSION: u8 = 0x02;
     pub(crate) const FALLBACK_LOCKTIME: u8 = 0x03;
     pub(crate) const INPUT_COUNT: u8 = 0x04;
@@ -22,6 +23,7 @@ pub(super) struct In;
 
 impl In {
     pub(super) const PARTIAL_SIG: u8 = 0x02;
+    pub(super) const DERIVATION: u8 = 0x06;
     pub(super) const FINAL_SCRIPTSIG: u8 = 0x07;
     pub(super) const FINAL_WITNESS: u8 = 0x08;
     pub(super) const PREVIOUS_TXID: u8 = 0x0e;
@@ -31,6 +33,9 @@ impl In {
     pub(super) const HEIGHT_LOCKTIME: u8 = 0x12;
     pub(super) const TAP_KEY_SIG: u8 = 0x13;
     pub(super) const TAP_SCRIPT_SIG: u8 = 0x14;
+    pub(super) const TAP_LEAF_SCRIPT: u8 = 0x15;
+    pub(super) const TAP_DERIVATION: u8 = 0x16;
+    pub(super) const TAP_INTERNAL_KEY: u8 = 0x17;
     const MUSIG2_PARTICIPANTS: u8 = 0x1a;
     const MUSIG2_NONCE: u8 = 0x1b;
     const MUSIG2_PARTIAL_SIG: u8 = 0x1c;
@@ -40,9 +45,12 @@ impl In {
 pub(super) struct Out;
 
 impl Out {
+    pub(super) const DERIVATION: u8 = 0x02;
     pub(super) const AMOUNT: u8 = 0x03;
     pub(super) const SCRIPT: u8 = 0x04;
+    pub(super) const TAP_INTERNAL_KEY: u8 = 0x05;
     pub(super) const TAP_TREE: u8 = 0x06;
+    pub(super) const TAP_DERIVATION: u8 = 0x07;
     const MUSIG2_PARTICIPANTS: u8 = 0x08;
 }
 

@@ -6,6 +6,7 @@
 //! transaction, amounts and scripts.
 
 mod contribution;
+mod cost;
 mod describe;
 mod fields;
 mod finalize;

@@ -1,7 +1,7 @@
 //! The key-value maps of a PSBT (BIP-0174), before any meaning: a magic, maps of pairs, each map
 //! ended by a zero byte. Read strictly: minimal lengths, no key twice, no byte left over.
 
-use super::wire::WireError;
+use super::wire::{MAX_INPUTS, MAX_OUTPUTS, WireError};
 use std::collections::BTreeMap;
 
 const MAGIC: &[u8; 5] = b"psbt\xff";
@@ -69,6 +69,13 @@ impl RawMaps {
         let mut maps = Vec::new();
         let mut pairs = 0;
         while reader.at < bytes.len() {
+            // An empty map is one byte in the file and many here.
+            if maps.len() > MAX_INPUTS + MAX_OUTPUTS {
+                return Err(WireError::TooMany {
+                    what: "maps",
+                    max: 1 + MAX_INPUTS + MAX_OUTPUTS,
+                });
+            }
             let mut map = RawMap::new();
             loop {
                 let at = reader.at;
@@ -130,6 +137,19 @@ fn check_type(key: &[u8], at: usize) -> Result<(), WireError> {
             what: "a field's type can't be read",
         }),
     }
+}
+
+/// The leaves of a tree (BIP-0371: depth, version and script each), as far as it can be read.
+pub(super) fn leaves(tree: &[u8]) -> usize {
+    let mut reader = Reader { bytes: tree, at: 0 };
+    let mut leaf = || {
+        reader.take(2)?;
+        let length = reader.compact()?;
+        reader.take(length)
+    };
+    std::iter::repeat_with(|| leaf().is_ok())
+        .take_while(|&read| read)
+        .count()
 }
 
 /// A value that is a compact size and nothing else.

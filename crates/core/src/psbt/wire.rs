@@ -3,6 +3,7 @@
 //! Signatures are taken out first and kept as raw bytes: a file in which one signature is garbage
 //! must still yield the others, and the library's parser would refuse the whole file for it.
 
+use super::cost;
 use super::fields::{self, In, Out, global};
 use super::finalized;
 use super::raw::RawMaps;
@@ -189,6 +190,7 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     // Those of version 2 were taken out when it was converted: any that is left has no place.
     fields::check_v0(&maps, inputs)?;
     fields::check_shapes(&maps, inputs)?;
+    cost::check(&maps, inputs)?;
     if holds_secret(&maps, inputs) {
         return Err(WireError::SecretInside);
     }
@@ -198,7 +200,7 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
         .collect::<Result<_, _>>()?;
     let stripped = maps.write();
     let psbt = Psbt::deserialize(&stripped)
-        .map_err(|error| WireError::BadField(crate::text::escape(&error.to_string())))?;
+        .map_err(|error| WireError::BadField(crate::text::excerpt(&error)))?;
     // What the library ignored or read loosely would be lost or changed on the way out.
     let mut again = RawMaps::read(&psbt.serialize(), MAX_FIELDS)?;
     for maps in [&mut again, &mut maps] {

@@ -5,7 +5,7 @@
 use super::shape::{Shape, Slot, SlotKey};
 use super::{VaultError, distinct};
 use crate::key::{Branches, CosignerKey, KeyExpression, NUMS, find_secret};
-use crate::text::escape;
+use crate::text::excerpt;
 use bitcoin::Network;
 use miniscript::Descriptor;
 use miniscript::descriptor::checksum;
@@ -51,8 +51,8 @@ pub(super) fn read(network: Network, text: &str) -> Result<Parts, VaultError> {
             Err(lines) => return Err(VaultError::TooManyLines { found: lines.len() }),
         },
     };
-    let descriptor = Descriptor::<Slot>::from_str(&template)
-        .map_err(|e| VaultError::Miniscript(escape(&e.to_string())))?;
+    let descriptor =
+        Descriptor::<Slot>::from_str(&template).map_err(|e| VaultError::Miniscript(excerpt(&e)))?;
     let (slots, cosigners) = group(keys)?;
     Ok(Parts {
         shape: Shape {

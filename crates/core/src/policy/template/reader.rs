@@ -1,7 +1,7 @@
 //! Reading TOML with the line of everything at hand, for messages that say where to look.
 
 use super::TemplateError;
-use crate::text::escape;
+use crate::text::{escape, excerpt};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         DeTable::parse(self.text).map_err(|error| TemplateError::Syntax {
             file: escape(self.file),
             line: self.line(&error.span().unwrap_or_default()),
-            message: escape(error.message()),
+            message: excerpt(&error.message()),
         })
     }
 
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
             return Err(TemplateError::UnknownField {
                 file: escape(self.file),
                 line: self.line(&key.span()),
-                field: escape(key.get_ref()),
+                field: excerpt(key.get_ref()),
                 near: nearest(key.get_ref(), known.iter().copied()),
                 known: known.iter().map(ToString::to_string).collect(),
             });
@@ -190,7 +190,7 @@ impl<'a> Fields<'a> {
         TemplateError::UnknownRole {
             file: escape(self.reader.file),
             line,
-            role: escape(role),
+            role: excerpt(&role),
             near: nearest(role, known.iter().map(String::as_str)),
             known: known.to_vec(),
         }

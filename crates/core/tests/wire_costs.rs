@@ -1,0 +1,144 @@
+//! T18: what a file may have at most of what is costly to read, to the last one.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use bitcoin::Psbt;
+use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, Xpriv, Xpub};
+use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
+use bitcoin::taproot::{LeafVersion, TaprootBuilder};
+use bitcoin::{Network, ScriptBuf};
+use common::world::World;
+use quorate_core::psbt::{WireError, read};
+
+fn request() -> Psbt {
+    let world = World::new("2-of-3", &[60_000, 60_000]);
+    world.spend(100_000).unwrap().psbt().clone()
+}
+
+fn points() -> impl Iterator<Item = PublicKey> {
+    let secp = Secp256k1::new();
+    (1u32..).map(move |number| {
+        let mut secret = [7; 32];
+        secret[..4].copy_from_slice(&number.to_be_bytes());
+        SecretKey::from_slice(&secret).unwrap().public_key(&secp)
+    })
+}
+
+/// Fills `psbt` with one more each time `add` is called, up to `most`, and then one over.
+fn holds_at_most(most: usize, what: &'static str, psbt: &mut Psbt, add: &mut dyn FnMut(&mut Psbt)) {
+    for _ in 0..most {
+        add(psbt);
+    }
+    read(&psbt.serialize()).unwrap();
+    add(psbt);
+    let refused = read(&psbt.serialize()).unwrap_err();
+    assert_eq!(refused, WireError::TooMany { what, max: most });
+}
+
+#[test]
+fn t18_keys_are_counted_over_all_maps_and_types() {
+    let mut psbt = request();
+    for input in &mut psbt.inputs {
+        input.bip32_derivation.clear();
+    }
+    for output in &mut psbt.outputs {
+        output.bip32_derivation.clear();
+    }
+    let source = (Fingerprint::default(), DerivationPath::default());
+    let mut keys = points();
+    let mut turn = 0;
+    holds_at_most(12_500, "keys", &mut psbt, &mut |psbt| {
+        let key = keys.next().unwrap();
+        let x_only = key.x_only_public_key().0;
+        match turn % 4 {
+            _ if turn == 4 => psbt.inputs[0].tap_internal_key = Some(x_only),
+            _ if turn == 8 => psbt.outputs[1].tap_internal_key = Some(x_only),
+            0 => drop(psbt.inputs[0].bip32_derivation.insert(key, source.clone())),
+            1 => drop(psbt.outputs[0].bip32_derivation.insert(key, source.clone())),
+            2 => {
+                let origin = (vec![], source.clone());
+                psbt.inputs[1].tap_key_origins.insert(x_only, origin);
+            }
+            _ => {
+                let origin = (vec![], source.clone());
+                psbt.outputs[1].tap_key_origins.insert(x_only, origin);
+            }
+        }
+        turn += 1;
+    });
+}
+
+#[test]
+fn t18_extended_keys_are_counted() {
+    let secp = Secp256k1::new();
+    let master = Xpriv::new_master(Network::Regtest, &[7; 32]).unwrap();
+    let mut number = 0;
+    let mut psbt = request();
+    psbt.xpub.clear();
+    holds_at_most(200, "extended keys", &mut psbt, &mut |psbt| {
+        let step = [ChildNumber::from_normal_idx(number).unwrap()];
+        let xpub = Xpub::from_priv(&secp, &master.derive_priv(&secp, &step).unwrap());
+        let source = (master.fingerprint(&secp), DerivationPath::from(&step[..]));
+        psbt.xpub.insert(xpub, source);
+        number += 1;
+    });
+}
+
+fn script(number: u32) -> ScriptBuf {
+    ScriptBuf::from_bytes([&[0x04], &number.to_be_bytes()[..], &[0x75]].concat())
+}
+
+#[test]
+fn t18_leaf_scripts_are_counted_over_all_inputs() {
+    let secp = Secp256k1::new();
+    let internal = points().next().unwrap().x_only_public_key().0;
+    let mut number = 0;
+    holds_at_most(4_096, "leaf scripts", &mut request(), &mut |psbt| {
+        // A control block names the other leaf, so it is another one each time.
+        let (leaf, other) = (script(number), script(number + 1));
+        let tree = TaprootBuilder::new().add_leaf(1, leaf.clone()).unwrap();
+        let tree = tree.add_leaf(1, other).unwrap();
+        let info = tree.finalize(&secp, internal).unwrap();
+        let leaf = (leaf, LeafVersion::TapScript);
+        let control = info.control_block(&leaf).unwrap();
+        let scripts = &mut psbt.inputs[number as usize % 2].tap_scripts;
+        scripts.insert(control, leaf);
+        number += 1;
+    });
+}
+
+/// The leaves of both outputs' trees together.
+#[test]
+fn t18_leaves_of_trees_are_counted_over_all_outputs() {
+    let full = |psbt: &mut Psbt, output: usize, depth: u8| {
+        let builder = (0..1u32 << depth).fold(TaprootBuilder::new(), |builder, number| {
+            builder.add_leaf(depth, script(number)).unwrap()
+        });
+        psbt.outputs[output].tap_tree = Some(builder.try_into().unwrap());
+    };
+    let mut psbt = request();
+    full(&mut psbt, 0, 9);
+    full(&mut psbt, 1, 10);
+    read(&psbt.serialize()).unwrap();
+    full(&mut psbt, 0, 10);
+    let refused = read(&psbt.serialize()).unwrap_err();
+    let expected = WireError::TooMany {
+        what: "leaves",
+        max: 2_000,
+    };
+    assert_eq!(refused, expected);
+}
+
+#[test]
+fn t18_maps_are_counted_before_they_are_kept() {
+    let file = |maps: usize| [b"psbt\xff".as_slice(), &vec![0; maps]].concat();
+    let missing = read(&file(1_025)).unwrap_err();
+    assert!(matches!(missing, WireError::BadField(_)), "{missing}");
+    let refused = read(&file(1_026)).unwrap_err();
+    let expected = WireError::TooMany {
+        what: "maps",
+        max: 1_025,
+    };
+    assert_eq!(refused, expected);
+}
