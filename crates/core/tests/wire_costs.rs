@@ -130,6 +130,23 @@ fn t18_leaves_of_trees_are_counted_over_all_outputs() {
     assert_eq!(refused, expected);
 }
 
+/// The largest type that Bitcoin Core reads, and the one above.
+#[test]
+fn types_of_fields_have_a_largest_one() {
+    let with_type = |number: u32| {
+        let mut psbt = request();
+        let key = bitcoin::psbt::raw::Key {
+            type_value: 0xfe,
+            key: number.to_le_bytes().to_vec(),
+        };
+        psbt.inputs[0].unknown.insert(key, vec![]);
+        read(&psbt.serialize())
+    };
+    with_type(0x0200_0000).unwrap();
+    let refused = with_type(0x0200_0001).unwrap_err();
+    assert!(matches!(refused, WireError::Malformed { .. }), "{refused}");
+}
+
 #[test]
 fn t18_maps_are_counted_before_they_are_kept() {
     let file = |maps: usize| [b"psbt\xff".as_slice(), &vec![0; maps]].concat();
@@ -141,4 +158,64 @@ fn t18_maps_are_counted_before_they_are_kept() {
         max: 1_025,
     };
     assert_eq!(refused, expected);
+}
+
+#[test]
+fn t18_fields_are_counted_over_all_maps() {
+    let mut psbt = request();
+    psbt.xpub.clear();
+    let unknown = |psbt: &mut Psbt, number: u32| {
+        let key = bitcoin::psbt::raw::Key {
+            type_value: 0xf0,
+            key: number.to_be_bytes().to_vec(),
+        };
+        psbt.inputs[number as usize % 2].unknown.insert(key, vec![]);
+    };
+    let mut number = 0;
+    let mut add = |psbt: &mut Psbt| {
+        unknown(psbt, number);
+        number += 1;
+    };
+    for _ in 0..39_900 {
+        add(&mut psbt);
+    }
+    let held = pairs(&psbt.serialize());
+    for _ in held..40_000 {
+        add(&mut psbt);
+    }
+    assert_eq!(pairs(&psbt.serialize()), 40_000);
+    read(&psbt.serialize()).unwrap();
+    add(&mut psbt);
+    let refused = read(&psbt.serialize()).unwrap_err();
+    let expected = WireError::TooMany {
+        what: "fields",
+        max: 40_000,
+    };
+    assert_eq!(refused, expected);
+}
+
+/// Pairs in a file, counted by another reader: every length here is below 253 or of two bytes.
+fn pairs(file: &[u8]) -> usize {
+    let (mut at, mut pairs) = (5, 0);
+    let length = |at: &mut usize| {
+        let first = usize::from(file[*at]);
+        *at += 1;
+        if first < 0xfd {
+            return first;
+        }
+        assert_eq!(first, 0xfd);
+        let length = usize::from(file[*at]) + 256 * usize::from(file[*at + 1]);
+        *at += 2;
+        length
+    };
+    while at < file.len() {
+        let key = length(&mut at);
+        if key > 0 {
+            at += key;
+            let value = length(&mut at);
+            at += value;
+            pairs += 1;
+        }
+    }
+    pairs
 }

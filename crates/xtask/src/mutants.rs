@@ -1,23 +1,30 @@
 //! `cargo xtask mutants`: breaks the code that judges foreign files, one place after the other, and
 //! expects a test to fail each time. A mutant that no test notices is a check that nobody would miss.
 //!
-//! It takes half an hour and more, so it isn't part of `cargo xtask test`.
+//! The tool for it is ours, in `tests/mutants`: it compiles all mutants at once. Building anew for each,
+//! as cargo-mutants does, took hours.
 
 use crate::shell::{cargo, root, run};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What stands between foreign bytes and a transaction, below `crates/core/src`.
-const FILES: [&str; 16] = [
+const FILES: [&str; 24] = [
     "psbt/raw.rs",
     "psbt/wire.rs",
     "psbt/v2.rs",
     "psbt/fields.rs",
+    "psbt/cost.rs",
     "psbt/unchanged.rs",
     "psbt/contribution.rs",
+    "psbt/judge.rs",
+    "psbt/finalized.rs",
+    "psbt/describe.rs",
     "psbt/finalize.rs",
+    "consensus.rs",
+    "consensus/linear.rs",
     "proposal/pinned.rs",
     "proposal/places.rs",
+    "proposal/sighash.rs",
+    "proposal/signature.rs",
     "proposal/quorum.rs",
     "proposal/decide.rs",
     "proposal/locks.rs",
@@ -27,13 +34,10 @@ const FILES: [&str; 16] = [
     "spend/review.rs",
 ];
 
-/// Mutants that change nothing anybody could see: a pattern of their names, and why.
-const EQUIVALENT: [(&str, &str); 0] = [];
-
 /// Runs the mutation check over all files, or over those whose path contains `only`.
 ///
 /// # Errors
-/// A sentence, when a mutant survives, or the tool can't be installed.
+/// A sentence, when a mutant survives, or the tool can't be built.
 pub(crate) fn mutants(only: Option<&str>) -> Result<(), String> {
     let files: Vec<&str> = FILES
         .into_iter()
@@ -46,32 +50,25 @@ pub(crate) fn mutants(only: Option<&str>) -> Result<(), String> {
             FILES.join(", ")
         ));
     }
-    let mut command = Command::new(tool()?);
+    let work = root().join("target").join("mutants");
+    let mut command = cargo("run --quiet --manifest-path tests/mutants/Cargo.toml --");
     command
-        .args(["mutants", "--package", "quorate-core", "--jobs", "1"])
-        .args(["--no-shuffle", "--timeout", "120", "--output"])
-        .arg(root().join("target").join("mutants"))
-        .current_dir(root());
-    for file in files {
-        command.args(["--file", &format!("crates/core/src/{file}")]);
-    }
-    for (pattern, _) in EQUIVALENT {
-        command.args(["--exclude-re", pattern]);
-    }
-    run(&mut command).map_err(|reason| {
-        format!("{reason}; the survivors are in target/mutants/mutants.out/missed.txt")
-    })
+        .arg(root())
+        .arg(&work)
+        .args(files)
+        .env("CARGO_TARGET_DIR", work.join("tool"));
+    run(&mut command)
+        .map_err(|reason| format!("{reason}; the survivors are in target/mutants/survivors.txt"))
 }
 
-/// cargo-mutants, installed below `target` the first time.
-fn tool() -> Result<PathBuf, String> {
-    let folder = root().join("target").join("tools");
-    let exe = folder
-        .join("bin")
-        .join(Path::new("cargo-mutants").with_extension(std::env::consts::EXE_EXTENSION));
-    if !exe.exists() {
-        let mut install = cargo("install cargo-mutants --locked --root");
-        run(install.arg(&folder))?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_there() {
+        for file in FILES {
+            assert!(root().join("crates/core/src").join(file).exists(), "{file}");
+        }
     }
-    Ok(exe)
 }
