@@ -10,13 +10,14 @@ mod common;
 use bitcoin::hex::FromHex;
 use bitcoin::{Network, Psbt};
 use common::rogue::{Form, Signed, put_final, put_partial, with_signatures};
-use common::world::World;
+use common::world::{World, kept};
 use common::{k_of_n, key_text, named_keys, split_lines, vault};
 use quorate_core::journal::Entry;
 use quorate_core::key::CosignerKey;
 use quorate_core::policy::Template;
 use quorate_core::proposal::Proposal;
-use quorate_core::psbt::{read, serialize_v2};
+use quorate_core::psbt::{finalize, read, serialize_v2};
+use quorate_core::script_type::ScriptType;
 use quorate_core::vault::Vault;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,17 +75,46 @@ fn every_seed_is_taken_for_what_it_is() {
     seeds("exchange_sniff");
 }
 
-/// The one file that the target holds all others against.
+/// The files that the target holds all others against.
 #[test]
-fn the_fixed_request_is_one_of_the_fixed_vault() {
+fn the_fixed_requests_are_of_the_fixed_vaults() {
     let text = fs::read_to_string(folder("descriptor").join("2-of-3.txt")).unwrap();
     let vault = Vault::from_descriptor(Network::Regtest, &text, None).unwrap();
     let request = fs::read(folder("psbt_import").join("request.psbt")).unwrap();
     let proposal = Proposal::check(&vault, read(&request).unwrap().psbt).unwrap();
     assert_eq!(proposal.inputs().len(), 2);
+    let text = fs::read_to_string(folder("descriptor").join("taproot.txt")).unwrap();
+    let vault = Vault::from_descriptor(Network::Regtest, &text, None).unwrap();
+    let request = fs::read(folder("psbt_import").join("taproot.psbt")).unwrap();
+    Proposal::check(&vault, read(&request).unwrap().psbt).unwrap();
     let keys = fs::read_to_string(folder("").join("keys.txt")).unwrap();
     for key in keys.lines() {
         CosignerKey::parse(key, Network::Regtest).unwrap();
+    }
+}
+
+fn write_taproot_seeds(put: &dyn Fn(&str, &str, &[u8])) {
+    let mut template = Template::builtin("2-of-3-recovery").unwrap();
+    template.script = ScriptType::Tr;
+    let vault = Vault::create(Network::Regtest, &template, named_keys(3)).unwrap();
+    put("descriptor", "taproot.txt", vault.descriptor().as_bytes());
+    let world = World::of(vault, &[60_000, 50_000]);
+    let proposal = world.spend_all_coins();
+    let mut both = world.sign(&proposal, 0);
+    world.sign_into(&mut both, &proposal, 1);
+    let kept = kept(&world.admit(&proposal, &both));
+    let done = finalize(&proposal, &kept).unwrap();
+    let mut last = world.sign(&proposal, 2);
+    last.inputs[0] = bitcoin::psbt::Input {
+        final_script_witness: Some(done.input[0].witness.clone()),
+        ..bitcoin::psbt::Input::default()
+    };
+    for (name, psbt) in [
+        ("taproot.psbt", proposal.psbt()),
+        ("taproot-both.psbt", &both),
+        ("taproot-final.psbt", &last),
+    ] {
+        put("psbt_import", name, &psbt.serialize());
     }
 }
 
@@ -126,6 +156,7 @@ fn write_seeds() {
     ] {
         put("psbt_import", name, &psbt.serialize());
     }
+    write_taproot_seeds(&put);
     let v2 = |psbt: &Psbt| serialize_v2(psbt).unwrap();
     put("psbt_import", "request.v2.psbt", &v2(proposal.psbt()));
     put("psbt_import", "carol.v2.psbt", &v2(&with(&[2])));

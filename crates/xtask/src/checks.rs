@@ -39,9 +39,10 @@ pub(crate) fn bench() -> Result<(), String> {
 
 fn format_and_clippy() -> Result<(), String> {
     run(&mut cargo("fmt --all --check"))?;
-    run(&mut cargo(
-        "fmt --check --manifest-path tests/fuzz/Cargo.toml",
-    ))?;
+    for own in ["fuzz", "mutants"] {
+        let manifest = format!("tests/{own}/Cargo.toml");
+        run(cargo("fmt --check --manifest-path").arg(manifest))?;
+    }
     run(&mut cargo(
         "clippy --workspace --all-targets --quiet -- -D warnings",
     ))

@@ -8,28 +8,45 @@ use quorate_core::psbt::{ForeignPsbt, admit, finalize, read, serialize_v2, to_ba
 use quorate_core::vault::Vault;
 use std::sync::LazyLock;
 
-/// The vault and the proposal that every file is held against.
-static FIXED: LazyLock<(Vault, Proposal)> = LazyLock::new(|| {
-    let descriptor = include_str!("../seeds/descriptor/2-of-3.txt");
-    let vault = Vault::from_descriptor(Network::Regtest, descriptor, None).expect("our own");
-    let request = read(include_bytes!("../seeds/psbt_import/request.psbt")).expect("our own");
-    let proposal = Proposal::check(&vault, request.psbt).expect("our own");
-    (vault, proposal)
+/// The vaults and the proposals that every file is held against: P2WSH and taproot.
+static FIXED: LazyLock<[(Vault, Proposal); 2]> = LazyLock::new(|| {
+    [
+        fixed(
+            include_str!("../seeds/descriptor/2-of-3.txt"),
+            include_bytes!("../seeds/psbt_import/request.psbt"),
+        ),
+        fixed(
+            include_str!("../seeds/descriptor/taproot.txt"),
+            include_bytes!("../seeds/psbt_import/taproot.psbt"),
+        ),
+    ]
 });
 
-/// Reads bytes as a PSBT and admits its signatures to a fixed proposal.
+fn fixed(descriptor: &str, request: &[u8]) -> (Vault, Proposal) {
+    let vault = Vault::from_descriptor(Network::Regtest, descriptor, None).expect("our own");
+    let request = read(request).expect("our own");
+    let proposal = Proposal::check(&vault, request.psbt).expect("our own");
+    (vault, proposal)
+}
+
+/// Reads bytes as a PSBT and admits its signatures to fixed proposals.
 pub fn psbt_import(bytes: &[u8]) {
     let foreign = match read(bytes) {
         Ok(foreign) => foreign,
         Err(error) => return check_refusal(&error),
     };
     round_trip(&foreign);
-    let (vault, proposal) = &*FIXED;
+    for (vault, proposal) in &*FIXED {
+        hold_against(vault, proposal, &foreign);
+    }
+}
+
+fn hold_against(vault: &Vault, proposal: &Proposal, foreign: &ForeignPsbt) {
     match Proposal::check(vault, foreign.psbt.clone()) {
         Ok(other) => assert!(other.fee() <= bitcoin::Amount::MAX_MONEY),
         Err(error) => check_refusal(&error),
     }
-    let admission = match admit(proposal, &foreign, &SignatureSet::new()) {
+    let admission = match admit(proposal, foreign, &SignatureSet::new()) {
         Ok(admission) => admission,
         Err(error) => return check_refusal(&error),
     };
@@ -42,7 +59,7 @@ pub fn psbt_import(bytes: &[u8]) {
         .collect();
     assert_eq!(kept.len(), admission.new.len(), "one slot twice");
     // Again: all are known, none is new.
-    let again = admit(proposal, &foreign, &kept).expect("as before");
+    let again = admit(proposal, foreign, &kept).expect("as before");
     assert!(again.new.is_empty());
     // Bitcoin Core's interpreter is the judge of what the signatures are worth.
     let signed = SignedInputs::of(proposal, &kept);
