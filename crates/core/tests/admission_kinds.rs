@@ -4,6 +4,7 @@
 mod common;
 
 use bitcoin::psbt::raw;
+use bitcoin::secp256k1::Secp256k1;
 use bitcoin::{Psbt, TapSighashType, Witness, taproot};
 use common::named_keys;
 use common::rogue::nobodys;
@@ -182,4 +183,26 @@ fn every_input_is_judged_once_however_many_work() {
     let alone = admit(&proposal, &file, &kept).unwrap();
     assert_eq!(alone.new.len(), 39);
     assert_eq!(admit_with(&proposal, &file, &kept, &Two).unwrap(), alone);
+}
+
+/// Whose the elements of a finalized input are shows by trying; the limit on those is on no other.
+#[test]
+fn t14_a_foreign_key_among_all_of_the_vaults_costs_no_signature() {
+    let world = world(ScriptType::Wsh, 1);
+    let proposal = world.spend_all_coins();
+    let mut psbt = world.sign(&proposal, 0);
+    world.sign_into(&mut psbt, &proposal, 1);
+    world.sign_into(&mut psbt, &proposal, 2);
+    let stranger = proposal.inputs()[0].derived.keys[0]
+        .public_key
+        .inner
+        .negate(&Secp256k1::new());
+    let signature = bitcoin::ecdsa::Signature::sighash_all(nobodys());
+    psbt.inputs[0]
+        .partial_sigs
+        .insert(bitcoin::PublicKey::new(stranger), signature);
+    let admission = admission(&proposal, &psbt);
+    assert_eq!((admission.new.len(), admission.refused.len()), (3, 1));
+    let reason = &admission.refused[0].reason;
+    assert!(reason.contains("doesn't belong to this input"), "{reason}");
 }

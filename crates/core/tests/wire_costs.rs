@@ -219,3 +219,30 @@ fn pairs(file: &[u8]) -> usize {
     }
     pairs
 }
+
+#[test]
+fn t18_inputs_and_outputs_are_counted() {
+    let file = |inputs: u32, outputs: usize| {
+        let mut tx = request().unsigned_tx;
+        let input = tx.input[0].clone();
+        tx.input = (0..inputs)
+            .map(|vout| {
+                let mut input = input.clone();
+                input.previous_output.vout = vout;
+                input
+            })
+            .collect();
+        tx.output = vec![tx.output[0].clone(); outputs];
+        read(&Psbt::from_unsigned_tx(tx).unwrap().serialize())
+    };
+    file(512, 512).unwrap();
+    for (inputs, outputs, what) in [
+        (513, 1, "inputs"),
+        (514, 1, "inputs"),
+        (1, 513, "outputs"),
+        (1, 514, "outputs"),
+    ] {
+        let refused = file(inputs, outputs).unwrap_err();
+        assert_eq!(refused, WireError::TooMany { what, max: 512 });
+    }
+}

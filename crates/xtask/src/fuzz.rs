@@ -136,6 +136,7 @@ fn executions(log: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn executions_are_read_from_the_final_statistics() {
@@ -158,5 +159,28 @@ mod tests {
             assert!(fuzz.join("seeds").join(target).exists(), "{target}");
         }
         assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
+    }
+
+    /// Another lock file, but what is fuzzed must be what is shipped.
+    #[test]
+    fn the_targets_are_built_from_the_versions_of_the_product() {
+        let lock = |path: &str| fs::read_to_string(root().join(path)).expect("there");
+        let (ours, theirs) = (lock("Cargo.lock"), lock("tests/fuzz/Cargo.lock"));
+        let packages = |lock: &str| -> BTreeSet<String> {
+            let packages = lock.split("[[package]]").skip(1);
+            packages
+                .filter(|package| package.contains("source = "))
+                .map(|package| package.trim().lines().take(2).collect())
+                .collect()
+        };
+        let (ours, theirs) = (packages(&ours), packages(&theirs));
+        let own = |package: &&String| {
+            ["arbitrary", "jobserver", "libfuzzer-sys"]
+                .iter()
+                .any(|name| package.contains(&format!("\"{name}\"")))
+        };
+        let other: Vec<&String> = theirs.difference(&ours).filter(|one| !own(one)).collect();
+        assert!(other.is_empty(), "{other:?}");
+        assert!(theirs.len() > 40, "{}", theirs.len());
     }
 }
