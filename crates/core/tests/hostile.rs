@@ -171,7 +171,6 @@ fn t13_hostile_signatures_cost_no_good_one_and_are_named() {
             }
         }
     }
-    println!("{cases} hostile signatures");
     assert_eq!(cases, MEMBERS * 2 * 9 * 4 * 2);
 }
 
