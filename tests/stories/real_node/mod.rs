@@ -8,4 +8,5 @@ mod policies;
 mod psbt_parsers;
 mod recovery;
 mod two_of_three;
+mod vendors;
 mod version_2;
