@@ -99,10 +99,10 @@ impl Random {
     }
 }
 
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The maps of a sound file, as lists, so that a key can stand there twice.
-fn split(bytes: &[u8]) -> Vec<Pairs> {
+pub(super) fn split(bytes: &[u8]) -> Vec<Pairs> {
     let (mut maps, mut at) = (vec![Vec::new()], 5);
     let take = |at: &mut usize| {
         let (width, first) = match bytes[*at] {

@@ -100,10 +100,22 @@ impl Office {
         self.home.json(&args);
     }
 
+    /// How many signatures the library takes out of one file.
+    pub(crate) fn admitted(&self, request: &Path, signed: &Path) -> usize {
+        let proposal = self.pinned(request);
+        let foreign = read(&fs::read(signed).unwrap()).unwrap();
+        let admission = admit(&proposal, &foreign, &SignatureSet::new()).unwrap();
+        admission.new.len()
+    }
+
+    fn pinned(&self, request: &Path) -> Proposal {
+        let psbt = read(&fs::read(request).unwrap()).unwrap().psbt;
+        Proposal::check(&self.vault, psbt).unwrap()
+    }
+
     /// What the library makes of the same files: the final transaction, as hex.
     pub(crate) fn finish(&self, request: &Path, signed: &[PathBuf]) -> String {
-        let psbt = read(&fs::read(request).unwrap()).unwrap().psbt;
-        let proposal = Proposal::check(&self.vault, psbt).unwrap();
+        let proposal = self.pinned(request);
         let mut kept = SignatureSet::new();
         for file in signed {
             let foreign = read(&fs::read(file).unwrap()).unwrap();
