@@ -5,6 +5,7 @@ use crate::proposal::load;
 use crate::threads::Threads;
 use crate::view::{ErrorView, FileView, ImportView, RefusedView};
 use crate::{Coordinator, Error, Moment};
+use bitcoin::hex::DisplayHex;
 use quorate_core::journal::{Body, SignatureText};
 use quorate_core::proposal::ProposalId;
 use quorate_core::psbt::{Admission, ForeignPsbt, admit, admit_with, read};
@@ -91,7 +92,10 @@ impl Coordinator {
                     .iter()
                     .map(|one| SignatureText {
                         input: one.slot.input,
-                        public_key: one.slot.public_key.to_string(),
+                        public_key: one
+                            .signature
+                            .key_bytes(&one.slot.public_key)
+                            .to_lower_hex_string(),
                         signature: one.signature.to_string(),
                     })
                     .collect();

@@ -1,10 +1,10 @@
 //! Reading the projection.
 
 use crate::{ReadTx, StorageError};
-use bitcoin::{Network, OutPoint, PublicKey, Txid, consensus, ecdsa};
+use bitcoin::{Network, OutPoint, Txid, consensus};
 use quorate_core::journal::CloseReason;
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{ProposalId, SignatureSet, Slot, Stage};
+use quorate_core::proposal::{ProposalId, Signature, SignatureSet, Slot, Stage};
 use quorate_core::vault::VaultId;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -202,11 +202,9 @@ impl ReadTx<'_> {
         })?;
         rows.map(|row| {
             let (input, key, signature) = row?;
-            let damaged = |_| {
+            let (public_key, signature) = Signature::read(&key, &signature).ok_or_else(|| {
                 StorageError::damaged(format!("a signature of proposal {proposal} can't be read"))
-            };
-            let public_key = PublicKey::from_slice(&key).map_err(|_| damaged(()))?;
-            let signature = ecdsa::Signature::from_slice(&signature).map_err(|_| damaged(()))?;
+            })?;
             Ok((Slot { input, public_key }, signature))
         })
         .collect()
