@@ -2,9 +2,11 @@
 
 use super::super::psbt_parsers::Random;
 use super::world::{Signed, World};
+use bitcoin::Psbt;
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD};
-use bitcoin::{Psbt, PublicKey};
+use bitcoin::hex::DisplayHex;
 use quorate_core::psbt::serialize_v2;
+use quorate_core::vault::DerivedKey;
 use std::collections::BTreeMap;
 
 /// Where a signature stands in a PSBT: the input and the field's key, in hex as Core shows it.
@@ -105,7 +107,7 @@ fn some(count: usize, of: usize, random: &mut Random) -> Vec<usize> {
     all
 }
 
-fn shuffle<T>(list: &mut [T], random: &mut Random) {
+pub(super) fn shuffle<T>(list: &mut [T], random: &mut Random) {
     for at in (1..list.len()).rev() {
         list.swap(at, random.below(at + 1));
     }
@@ -123,16 +125,33 @@ fn put(psbt: &mut Psbt, signed: &Signed, pick: Pick) {
 }
 
 /// The signatures of a PSBT.
-pub(super) fn fields(psbt: &Psbt) -> Fields {
+fn fields(psbt: &Psbt) -> Fields {
     let mut fields = Fields::new();
     for (number, input) in psbt.inputs.iter().enumerate() {
         for (key, signature) in &input.partial_sigs {
             fields.insert((number, key.to_string()), signature.to_string());
         }
+        for ((key, leaf), signature) in &input.tap_script_sigs {
+            fields.insert((number, format!("{key} {leaf}")), hex(&signature.to_vec()));
+        }
+        if let Some(signature) = input.tap_key_sig {
+            fields.insert((number, String::new()), hex(&signature.to_vec()));
+        }
     }
     fields
 }
 
-pub(super) fn field(input: u32, key: &PublicKey) -> Field {
-    (input as usize, key.to_string())
+/// The field of a key's signature, as [`fields`] names it.
+pub(super) fn field(input: usize, key: &DerivedKey, taproot: bool) -> Field {
+    let x_only = key.public_key.inner.x_only_public_key().0;
+    let name = match key.leaf {
+        Some(leaf) => format!("{x_only} {leaf}"),
+        None if taproot => String::new(),
+        None => key.public_key.to_string(),
+    };
+    (input, name)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.to_lower_hex_string()
 }

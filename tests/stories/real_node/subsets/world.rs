@@ -1,11 +1,13 @@
 //! Vaults with coins on the node's chain, proposals, and every cosigner's signatures for them.
 
 use super::super::psbt_parsers::Random;
+use super::sample::shuffle;
 use bitcoin::{Address, Amount, FeeRate, Network, OutPoint, Psbt, ScriptBuf, Transaction, TxOut};
 use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::proposal::Proposal;
+use quorate_core::script_type::ScriptType;
 use quorate_core::spend::{Available, FeeLimits, Previous, Recipient, Request, Send, propose};
 use quorate_core::vault::Vault;
 use quorate_testkit::Node;
@@ -13,16 +15,35 @@ use quorate_testkit::fixtures::{self, TestKey};
 
 const COIN: Amount = Amount::from_sat(100_000);
 const COINS: usize = 6;
-const PROPOSALS: usize = 5;
+const PROPOSALS: usize = 4;
 const MOST_INPUTS: usize = 4;
 const MOST_COSIGNERS: usize = 6;
 
-/// A script type: its name, and how a descriptor is written around a threshold and keys.
+/// A list of keys with a threshold: its name, and how a descriptor is written around it.
 type Kind = (&'static str, fn(usize, &str) -> String);
 
-const KINDS: &[Kind] = &[("wsh(sortedmulti)", |k, keys| {
-    format!("wsh(sortedmulti({k},{keys}))")
-})];
+const KINDS: &[Kind] = &[
+    ("wsh(sortedmulti)", |k, keys| {
+        format!("wsh(sortedmulti({k},{keys}))")
+    }),
+    ("wsh(multi)", |k, keys| format!("wsh(multi({k},{keys}))")),
+    ("sh(wsh(sortedmulti))", |k, keys| {
+        format!("sh(wsh(sortedmulti({k},{keys})))")
+    }),
+    ("sh(sortedmulti)", |k, keys| {
+        format!("sh(sortedmulti({k},{keys}))")
+    }),
+    ("tr(multi_a)", |k, keys| {
+        format!("tr({NUMS},multi_a({k},{keys}))")
+    }),
+    ("tr(sortedmulti_a)", |k, keys| {
+        format!("tr({NUMS},sortedmulti_a({k},{keys}))")
+    }),
+];
+/// The point of BIP-0341 whose private key nobody knows.
+const NUMS: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+/// Thresholds of each kind, out of all with up to six cosigners.
+const QUORUMS: usize = 7;
 
 /// One vault.
 #[derive(Debug)]
@@ -35,6 +56,7 @@ pub(super) struct World {
     pub(super) locks: bool,
     /// Whether its script is more than one list of keys.
     pub(super) miniscript: bool,
+    pub(super) taproot: bool,
     pub(super) proposals: Vec<Signed>,
 }
 
@@ -55,30 +77,36 @@ impl Previous for Funding {
 }
 
 impl World {
-    /// Every kind, for every threshold of up to six cosigners, and every built-in policy.
+    /// Every kind with some thresholds of up to six cosigners, and every built-in policy, in segwit
+    /// v0 and in taproot.
     pub(super) fn all(node: &Node, random: &mut Random) -> Vec<Self> {
         let mut worlds = Vec::new();
         for (kind, write) in KINDS {
-            for n in 2..=MOST_COSIGNERS {
-                for k in 1..=n {
-                    let keys = fixtures::cosigners(n);
-                    let texts = keys.iter().map(|key| format!("{}/<0;1>/*", key.text()));
-                    let text = write(k, &texts.collect::<Vec<_>>().join(","));
-                    let vault = Vault::from_descriptor(Network::Regtest, &text, None).unwrap();
-                    let name = format!("{kind}, {k} of {n}");
-                    worlds.push(Self::new(node, random, name, &vault, &keys));
-                }
+            let all = (2..=MOST_COSIGNERS).flat_map(|n| (1..=n).map(move |k| (k, n)));
+            let mut all: Vec<(usize, usize)> = all.collect();
+            shuffle(&mut all, random);
+            for (k, n) in all.into_iter().take(QUORUMS) {
+                let keys = fixtures::cosigners(n);
+                let texts = keys.iter().map(|key| format!("{}/<0;1>/*", key.text()));
+                let text = write(k, &texts.collect::<Vec<_>>().join(","));
+                let vault = Vault::from_descriptor(Network::Regtest, &text, None).unwrap();
+                let name = format!("{kind}, {k} of {n}");
+                worlds.push(Self::new(node, random, name, &vault, &keys));
             }
         }
-        for template in Template::builtins().unwrap() {
+        for mut template in Template::builtins().unwrap() {
             let keys = fixtures::cosigners(template.roles.len());
             let named = keys.iter().map(|key| {
                 let parsed = CosignerKey::parse(&key.text(), Network::Regtest).unwrap();
                 (key.name().to_owned(), parsed)
             });
-            let vault = Vault::create(Network::Regtest, &template, named.collect()).unwrap();
-            let name = format!("policy {}", template.name);
-            worlds.push(Self::new(node, random, name, &vault, &keys));
+            let named: Vec<_> = named.collect();
+            for script in [ScriptType::Wsh, ScriptType::Tr] {
+                template.script = script;
+                let vault = Vault::create(Network::Regtest, &template, named.clone()).unwrap();
+                let name = format!("{} as {script}", template.name);
+                worlds.push(Self::new(node, random, name, &vault, &keys));
+            }
         }
         node.mine(1);
         worlds
@@ -120,7 +148,8 @@ impl World {
             k: vault.policy().paths[0].threshold,
             n: keys.len(),
             locks: vault.policy().paths.len() > 1,
-            miniscript: !vault.descriptor().contains("multi("),
+            miniscript: !vault.descriptor().contains("multi"),
+            taproot: vault.script_type() == ScriptType::Tr,
             proposals,
         }
     }

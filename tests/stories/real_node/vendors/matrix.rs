@@ -192,7 +192,7 @@ fn every_make_signs_with_every_other() {
                     for cell in cells {
                         let makes = cell.signers.len();
                         let line = format!(
-                            "{:<16} path {} with {makes} signers, v{}",
+                            "{:<22} path {} with {makes} signers, v{}",
                             office.script.name, cell.path, cell.version
                         );
                         *done.entry(line).or_default() += 1;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const VAULT: &str = "vault";
 /// What each coin is worth.
 pub(crate) const COIN: u64 = 100_000;
 /// Each proposal spends so many.
@@ -27,14 +28,14 @@ pub(crate) struct Office {
     pub(crate) cosigners: Vec<Cosigner>,
     pub(crate) home: Home,
     pub(crate) descriptor: String,
-    vault: Vault,
+    pub(crate) vault: Vault,
     coins: Vec<OutPoint>,
 }
 
 impl Office {
     /// The vault made, and coins for `proposals` paid to it.
     pub(crate) fn open(node: &Node, script: &'static Script, proposals: usize) -> Self {
-        let names = (1..=script.cosigners).map(|number| format!("{}-{number}", script.name));
+        let names = (1..=script.cosigners).map(|number| format!("cosigner-{number}"));
         let cosigners: Vec<Cosigner> = names.map(|name| Cosigner::named(&name)).collect();
         let home = makes::home(node, &cosigners);
         let created = create(&home, script, &cosigners);
@@ -43,7 +44,7 @@ impl Office {
         let vault = Vault::from_descriptor(Network::Regtest, &descriptor, Some(&names)).unwrap();
         let addresses: Vec<ScriptBuf> = (0..ADDRESSES)
             .map(|index| {
-                let given = home.json(&["address", "new", script.name]);
+                let given = home.json(&["address", "new", VAULT]);
                 let ours = vault.derive(Keychain::Receive, index).unwrap();
                 let address = ours.address(Network::Regtest).to_string();
                 assert_eq!(given["address"], address);
@@ -78,7 +79,7 @@ impl Office {
             .collect();
         let to = format!("{}={}sat", stranger(), COIN + COIN / 2);
         let path = path.to_string();
-        let mut args = vec!["proposal", "create", self.script.name, "--to", &to];
+        let mut args = vec!["proposal", "create", VAULT, "--to", &to];
         args.extend(["--feerate", "2", "--path", &path]);
         for coin in &coins {
             args.extend(["--coin", coin]);
@@ -129,18 +130,30 @@ impl Office {
 
 fn create(home: &Home, script: &Script, cosigners: &[Cosigner]) -> Value {
     match script.origin {
-        Origin::Policy(name) => {
+        Origin::Policy(file, kind) => {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-            let policy = fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
-            let mut args = vec!["vault", "create", script.name, "--policy", "policy.toml"];
+            let policy = fs::read_to_string(folder.join(format!("{file}.toml"))).unwrap();
             // A year and half a year, in blocks that a test can mine.
             let quick = policy.replace("52560", "4").replace("26280", "2");
-            fs::write(home.file("policy.toml"), quick).unwrap();
+            let written = quick.replace("\"wsh\"", &format!("\"{kind}\""));
+            fs::write(home.file("policy.toml"), written).unwrap();
+            let mut args = vec!["vault", "create", VAULT, "--policy", "policy.toml"];
             let keys: Vec<String> = cosigners.iter().map(|one| one.key.argument()).collect();
             for key in &keys {
                 args.extend(["--key", key]);
             }
             home.json(&args)
+        }
+        Origin::Descriptor(text) => {
+            let mut text = text.to_owned();
+            for (number, cosigner) in cosigners.iter().enumerate() {
+                let key = format!("{}/<0;1>/*", cosigner.key.text());
+                text = text.replace(&format!("@{}", number + 1), &key);
+            }
+            fs::write(home.file("vault.txt"), text).unwrap();
+            let names: Vec<&str> = cosigners.iter().map(Cosigner::name).collect();
+            let names = names.join(",");
+            home.json(&["vault", "import", VAULT, "vault.txt", "--cosigners", &names])
         }
     }
 }

@@ -1,0 +1,60 @@
+//! What other programs add to a file that they sign, beyond signatures. Found by signing with them:
+//! `stories vendors`.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use bitcoin::bip32::DerivationPath;
+use bitcoin::taproot::TapLeafHash;
+use bitcoin::{Psbt, XOnlyPublicKey};
+use common::key;
+use common::world::{World, foreign};
+use quorate_core::proposal::SignatureSet;
+use quorate_core::psbt::{ContributionError, admit};
+use quorate_core::vault::Vault;
+
+const NUMS: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+
+fn world() -> World {
+    let [a, b] = [1, 2].map(|seed| format!("{}/<0;1>/*", key(seed)));
+    let text = format!("tr({NUMS},multi_a(1,{a},{b}))");
+    let names = ["alice", "bob"].map(String::from);
+    let vault = Vault::from_descriptor(bitcoin::Network::Regtest, &text, Some(&names)).unwrap();
+    World::of(vault, &[60_000])
+}
+
+/// Bitcoin Core names the internal key as its own origin, also where nobody has its private key.
+#[test]
+fn core_names_an_origin_of_an_internal_key_that_is_nobodys() {
+    let world = world();
+    let proposal = world.spend(20_000).unwrap();
+    let nobody: XOnlyPublicKey = NUMS.parse().unwrap();
+    let named = |key: XOnlyPublicKey, leaves: Vec<TapLeafHash>, path: &str| {
+        let mut psbt = world.sign(&proposal, 0);
+        let path: DerivationPath = path.parse().unwrap();
+        let origin = (leaves, ([0x7c, 0x46, 0x1e, 0x5d].into(), path));
+        let change = proposal.outputs().iter().position(|out| out.ours.is_some());
+        psbt.outputs[change.unwrap()]
+            .tap_key_origins
+            .insert(key, origin.clone());
+        psbt.inputs[0].tap_key_origins.insert(key, origin);
+        psbt
+    };
+    let admit = |psbt: &Psbt| admit(&proposal, &foreign(psbt), &SignatureSet::new());
+    assert_eq!(admit(&named(nobody, vec![], "m")).unwrap().new.len(), 1);
+
+    // Anything else about it is an alteration: another key, a leaf, a path.
+    let leaf = proposal.inputs()[0].derived.keys[0].leaf.unwrap();
+    let stranger = key(9).xpub().public_key.x_only_public_key().0;
+    let ours = proposal.inputs()[0].derived.keys[0].public_key.inner;
+    for altered in [
+        named(stranger, vec![], "m"),
+        named(nobody, vec![leaf], "m"),
+        named(nobody, vec![], "m/48h"),
+        named(ours.x_only_public_key().0, vec![], "m"),
+    ] {
+        let error = admit(&altered).unwrap_err();
+        let field = "inputs[0].tap_key_origins".to_owned();
+        assert_eq!(error, ContributionError::Altered { field });
+    }
+}
