@@ -171,7 +171,7 @@ pub(crate) fn refused(vault: &Vault, admission: &Admission) -> Vec<RefusedView> 
 /// Finds the proposal a file is for, by its transaction.
 fn find(tx: &ReadTx<'_>, foreign: &ForeignPsbt) -> Result<ProposalId, Error> {
     let unsigned = &foreign.psbt.unsigned_tx;
-    if let Some(id) = tx.proposal_by_txid(unsigned.compute_txid())? {
+    if let Some(id) = tx.proposal_by_unsigned(unsigned.compute_txid())? {
         return Ok(id);
     }
     // Not one of ours: say why, if one of ours is close.

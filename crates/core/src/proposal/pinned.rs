@@ -114,10 +114,17 @@ impl Proposal {
     pub const fn vault(&self) -> VaultId {
         self.vault
     }
-    /// The id the final transaction will have: a segwit transaction's id doesn't cover signatures.
+    /// The id the final transaction will have: a segwit transaction's id doesn't cover signatures. In
+    /// P2SH it does; there it is `None`.
+    #[must_use]
+    pub fn final_txid(&self) -> Option<Txid> {
+        crate::psbt::final_txid(&self.psbt)
+    }
+    /// [`Self::final_txid`], or the id of the unsigned transaction where that isn't known.
     #[must_use]
     pub fn txid(&self) -> Txid {
-        self.psbt.unsigned_tx.compute_txid()
+        self.final_txid()
+            .unwrap_or_else(|| self.psbt.unsigned_tx.compute_txid())
     }
     /// The request, without signatures.
     #[must_use]

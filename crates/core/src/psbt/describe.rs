@@ -4,8 +4,9 @@
 use crate::proposal::{Proposal, Signature, SignatureSet};
 use crate::vault::{Derived, DerivedKey};
 use bitcoin::bip32::KeySource;
+use bitcoin::script::{Builder, PushBytes};
 use bitcoin::taproot::TapLeafHash;
-use bitcoin::{Psbt, Transaction, TxOut, XOnlyPublicKey, psbt, secp256k1};
+use bitcoin::{Psbt, ScriptBuf, Transaction, TxOut, Txid, XOnlyPublicKey, psbt, secp256k1};
 use std::collections::BTreeMap;
 
 /// An input that spends `prevout`, an output of `previous`.
@@ -74,6 +75,36 @@ fn tap_origins(keys: &[DerivedKey]) -> BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash
             (x_only, (leaves, (key.fingerprint, key.path.clone())))
         })
         .collect()
+}
+
+/// The id that the transaction will have once it is signed (BIP141); `None` where signatures go into
+/// it, which is in P2SH.
+#[must_use]
+pub fn final_txid(psbt: &Psbt) -> Option<Txid> {
+    let mut transaction = psbt.unsigned_tx.clone();
+    for (input, fields) in transaction.input.iter_mut().zip(&psbt.inputs) {
+        match &fields.redeem_script {
+            None => {}
+            Some(nested) if nested.is_p2wsh() => {
+                input.script_sig = Builder::new()
+                    .push_slice(<&PushBytes>::try_from(nested.as_bytes()).ok()?)
+                    .into_script();
+            }
+            Some(_) => return None,
+        }
+    }
+    Some(transaction.compute_txid())
+}
+
+/// Whether `transaction` is `unsigned` with signatures.
+#[must_use]
+pub fn is_signed_form(transaction: &Transaction, unsigned: &Transaction) -> bool {
+    let mut bare = transaction.clone();
+    for input in &mut bare.input {
+        input.script_sig = ScriptBuf::new();
+        input.witness.clear();
+    }
+    bare == *unsigned
 }
 
 /// The request of a proposal with these signatures in it.

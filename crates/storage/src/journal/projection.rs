@@ -6,9 +6,10 @@
 //! signatures for one slot the one that was there stays, since it was acknowledged.
 
 use crate::{StorageError, WriteTx};
-use bitcoin::consensus;
+use bitcoin::{Transaction, consensus};
 use quorate_core::journal::{Body, CloseReason, Entry, SignatureText};
 use quorate_core::proposal::ProposalId;
+use quorate_core::psbt::final_txid;
 use quorate_core::vault::VaultId;
 use rusqlite::params;
 
@@ -86,12 +87,20 @@ pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageErro
             proposal,
             transaction,
         } => {
+            let raw = bytes(transaction)?;
+            let released: Option<Transaction> = consensus::deserialize(&raw).ok();
             tx.prepare(
-                "INSERT INTO releases (proposal, tx, released_at) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET tx = excluded.tx, released_at = excluded.released_at
+                "INSERT INTO releases (proposal, tx, released_at, txid) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET
+                     tx = excluded.tx, released_at = excluded.released_at, txid = excluded.txid
                  WHERE (excluded.released_at, excluded.tx) < (released_at, tx)",
             )?
-            .execute(params![proposal.to_bytes(), bytes(transaction)?, at])?;
+            .execute(params![
+                proposal.to_bytes(),
+                raw,
+                at,
+                released.map(|released| consensus::serialize(&released.compute_txid()))
+            ])?;
         }
         Body::ProposalClosed {
             proposal,
@@ -133,10 +142,11 @@ fn opened(
     })?;
     let unsigned = &foreign.psbt.unsigned_tx;
     tx.prepare(
-        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at, final_txid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET
-             psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at
+             psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at,
+             final_txid = excluded.final_txid
          WHERE (excluded.opened_at, ifnull(excluded.memo, ''), excluded.psbt)
              < (opened_at, ifnull(memo, ''), psbt)",
     )?
@@ -147,6 +157,7 @@ fn opened(
         foreign.psbt.serialize(),
         memo,
         at,
+        final_txid(&foreign.psbt).map(|txid| consensus::serialize(&txid)),
     ])?;
     for input in &unsigned.input {
         tx.prepare(
