@@ -6,10 +6,10 @@ mod common;
 
 use bitcoin::bip32::DerivationPath;
 use bitcoin::taproot::TapLeafHash;
-use bitcoin::{Psbt, XOnlyPublicKey};
+use bitcoin::{Amount, Psbt, XOnlyPublicKey};
 use common::key;
 use common::world::{World, foreign};
-use quorate_core::proposal::SignatureSet;
+use quorate_core::proposal::{PinError, Proposal, SignatureSet};
 use quorate_core::psbt::{ContributionError, admit};
 use quorate_core::vault::Vault;
 
@@ -57,4 +57,32 @@ fn core_names_an_origin_of_an_internal_key_that_is_nobodys() {
         let field = "inputs[0].tap_key_origins".to_owned();
         assert_eq!(error, ContributionError::Altered { field });
     }
+}
+
+/// Bitcoin Core leaves previous transactions out where all inputs are taproot. Whoever lies about an
+/// amount then gets signatures of another message.
+#[test]
+fn t10_a_taproot_request_without_previous_transactions_can_be_signed_but_not_lied_about() {
+    let world = world();
+    let proposal = world.spend(20_000).unwrap();
+    let mut psbt = proposal.psbt().clone();
+    psbt.inputs[0].non_witness_utxo = None;
+    let short = Proposal::check(&world.vault, psbt.clone()).unwrap();
+    assert_eq!((short.id(), short.fee()), (proposal.id(), proposal.fee()));
+    let admit = |psbt: &Psbt| admit(&proposal, &foreign(psbt), &SignatureSet::new());
+    assert_eq!(admit(&world.sign(&short, 0)).unwrap().new.len(), 1);
+
+    let claimed = psbt.inputs[0].witness_utxo.as_mut().unwrap();
+    claimed.value += Amount::from_sat(1_000_000);
+    let lie = Proposal::check(&world.vault, psbt.clone()).unwrap();
+    assert_ne!(lie.fee(), proposal.fee());
+    let mut signed = world.sign(&lie, 0);
+    assert!(admit(&signed).is_err());
+    signed.inputs[0].witness_utxo = None;
+    let admission = admit(&signed).unwrap();
+    assert_eq!((admission.new.len(), admission.refused.len()), (0, 1));
+
+    psbt.inputs[0].witness_utxo = None;
+    let error = Proposal::check(&world.vault, psbt).unwrap_err();
+    assert_eq!(error, PinError::NoPreviousTransaction { input: 0 });
 }

@@ -6,11 +6,12 @@ use super::scripts::{Origin, Script};
 use bitcoin::consensus::encode::serialize_hex;
 use bitcoin::{Address, Amount, Network, OutPoint, ScriptBuf, TxOut};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Proposal, SignatureSet};
+use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs};
 use quorate_core::psbt::{admit, finalize, read};
 use quorate_core::vault::Vault;
 use quorate_testkit::{Home, Node};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -114,8 +115,8 @@ impl Office {
         Proposal::check(&self.vault, psbt).unwrap()
     }
 
-    /// What the library makes of the same files: the final transaction, as hex.
-    pub(crate) fn finish(&self, request: &Path, signed: &[PathBuf]) -> String {
+    /// What the library makes of the same files.
+    pub(crate) fn finish(&self, request: &Path, signed: &[PathBuf]) -> Finished {
         let proposal = self.pinned(request);
         let mut kept = SignatureSet::new();
         for file in signed {
@@ -124,8 +125,22 @@ impl Office {
             assert_eq!(admission.refused, []);
             kept.extend(admission.new.iter().map(|one| (one.slot, one.signature)));
         }
-        serialize_hex(&finalize(&proposal, &kept).unwrap())
+        Finished {
+            signatures: kept.len(),
+            signed: SignedInputs::of(&proposal, &kept).signed,
+            transaction: serialize_hex(&finalize(&proposal, &kept).unwrap()),
+        }
     }
+}
+
+/// Signed files, finished.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) signatures: usize,
+    /// For each input, whose signatures count.
+    pub(crate) signed: Vec<BTreeSet<usize>>,
+    /// In hex.
+    pub(crate) transaction: String,
 }
 
 fn create(home: &Home, script: &Script, cosigners: &[Cosigner]) -> Value {
