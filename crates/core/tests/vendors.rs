@@ -6,9 +6,9 @@ mod common;
 
 use bitcoin::bip32::DerivationPath;
 use bitcoin::taproot::TapLeafHash;
-use bitcoin::{Amount, Psbt, XOnlyPublicKey};
+use bitcoin::{Amount, Psbt, Witness, XOnlyPublicKey};
 use common::key;
-use common::world::{World, foreign};
+use common::world::{World, foreign, kept};
 use quorate_core::proposal::{PinError, Proposal, SignatureSet};
 use quorate_core::psbt::{ContributionError, admit};
 use quorate_core::vault::Vault;
@@ -85,4 +85,24 @@ fn t10_a_taproot_request_without_previous_transactions_can_be_signed_but_not_lie
     psbt.inputs[0].witness_utxo = None;
     let error = Proposal::check(&world.vault, psbt).unwrap_err();
     assert_eq!(error, PinError::NoPreviousTransaction { input: 0 });
+}
+
+/// embit writes a finalized witness beside the field that another program filled.
+#[test]
+fn a_signature_that_stands_twice_in_a_file_counts_once() {
+    let a = format!("{}/<0;1>/*", key(1));
+    let text = format!("tr({a},and_v(v:pk({}/<0;1>/*),older(9)))", key(2));
+    let names = ["alice", "bob"].map(String::from);
+    let vault = Vault::from_descriptor(bitcoin::Network::Regtest, &text, Some(&names)).unwrap();
+    let world = World::of(vault, &[60_000, 50_000]);
+    let proposal = world.spend_all_coins();
+    let mut psbt = world.sign(&proposal, 0);
+    for input in &mut psbt.inputs {
+        let signature = input.tap_key_sig.unwrap();
+        input.final_script_witness = Some(Witness::p2tr_key_spend(&signature));
+    }
+    let first = admit(&proposal, &foreign(&psbt), &SignatureSet::new()).unwrap();
+    assert_eq!((first.new.len(), first.known.len()), (2, 0));
+    let again = admit(&proposal, &foreign(&psbt), &kept(&first)).unwrap();
+    assert_eq!((again.new.len(), again.known.len()), (0, 2));
 }

@@ -8,6 +8,7 @@ use bitcoin::{Address, Amount, Network, OutPoint, ScriptBuf, TxOut};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs};
 use quorate_core::psbt::{admit, finalize, read};
+use quorate_core::script_type::ScriptType;
 use quorate_core::vault::Vault;
 use quorate_testkit::{Home, Node};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ pub(crate) struct Office {
     pub(crate) cosigners: Vec<Cosigner>,
     pub(crate) home: Home,
     pub(crate) descriptor: String,
-    pub(crate) vault: Vault,
+    vault: Vault,
     coins: Vec<OutPoint>,
 }
 
@@ -108,6 +109,10 @@ impl Office {
         let foreign = read(&fs::read(signed).unwrap()).unwrap();
         let admission = admit(&proposal, &foreign, &SignatureSet::new()).unwrap();
         admission.new.len()
+    }
+
+    pub(crate) fn script_type(&self) -> ScriptType {
+        self.vault.script_type()
     }
 
     fn pinned(&self, request: &Path) -> Proposal {
