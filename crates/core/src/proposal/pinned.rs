@@ -1,6 +1,6 @@
 //! The pinned transaction. A proposal is only what the vault's own derivation confirms: every
-//! input is a coin of the vault, every amount comes from the previous transaction itself, and an
-//! output is change only if we derive its very script.
+//! input is a coin of the vault, every amount comes from the previous transaction itself (in taproot,
+//! the signatures vouch for it), and an output is change only if we derive its very script.
 //!
 //! This is the one check of a request: the coordinator, the command line and the software signer
 //! all work on what passed here.

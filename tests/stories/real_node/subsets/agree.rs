@@ -254,7 +254,7 @@ fn same_status(
     if ours.inputs.missing() != helpful || !(locked.is_empty() || sample.world.locks) {
         return Err("other cosigners are missing");
     }
-    if !locked.is_empty() {
+    if !locked.is_empty() && !taproot {
         counts.add(BEHIND_A_LOCK);
     }
     if (core.finalized["complete"] == true) != complete || ours.fin.is_ok() != complete {

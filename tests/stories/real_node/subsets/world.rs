@@ -39,6 +39,12 @@ const KINDS: &[Kind] = &[
     ("tr(sortedmulti_a)", |k, keys| {
         format!("tr({NUMS},sortedmulti_a({k},{keys}))")
     }),
+    // The first alone; the others after a while.
+    ("tr(key, leaf)", |k, keys| {
+        let (first, others) = keys.split_once(',').unwrap();
+        let k = k.min(others.split(',').count());
+        format!("tr({first},and_v(v:multi_a({k},{others}),older(100)))")
+    }),
 ];
 /// The point of BIP-0341 whose private key nobody knows.
 const NUMS: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";

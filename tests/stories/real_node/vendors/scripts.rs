@@ -86,6 +86,18 @@ pub(crate) const SCRIPTS: &[Script] = &[
         4,
         &[&[0], &[1, 2], &[3]],
     ),
+    descriptor(
+        "wsh with a height",
+        "wsh(or_d(multi(2,@1,@2),and_v(v:pk(@3),after(120))))",
+        3,
+        &[&[0, 1], &[2]],
+    ),
+    descriptor(
+        "tr with a height",
+        nums!("{multi_a(2,@1,@2),and_v(v:pk(@3),after(120))}"),
+        3,
+        &[&[0, 1], &[2]],
+    ),
     policy("tr recovery", "2-of-3-recovery", ScriptType::Tr, 3, RECOVERY),
     policy("tr decaying", "decaying-3-of-3", ScriptType::Tr, 3, DECAYING),
     policy("tr inheritance", "inheritance", ScriptType::Tr, 4, INHERITANCE),
