@@ -70,14 +70,17 @@ fn make(files: &Path, cache: &Path, done: &Path) -> Result<(), String> {
     quietly(Command::new("python3").args(["-m", "venv"]).arg(&fresh))?;
     let python = interpreter(&fresh);
     for (file, options) in STEPS {
-        quietly(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet", "--no-input"])
-                .args(["--disable-pip-version-check", "--require-hashes"])
-                .args(options)
-                .arg("-r")
-                .arg(files.join(file)),
-        )?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
+            .args(["--disable-pip-version-check", "--require-hashes"])
+            .args(options)
+            .arg("-r")
+            .arg(files.join(file));
+        quietly(&mut pip).map_err(|reason| {
+            format!(
+                "embit can't be installed: {reason}; see pip's words above, or set {VARIABLE} to a python3 that has embit"
+            )
+        })?;
     }
     if !has_embit(&python) {
         return Err(format!(
