@@ -139,7 +139,8 @@ fn write_seeds() {
     let mut bogus = with(&[0]);
     put_partial(&mut bogus, 1, &[2; 33], &[0x30; 71]);
     let mut done = with(&[0, 1]);
-    put_final(&mut done, 0, &[]);
+    let coin = &proposal.inputs()[0].derived;
+    put_final(&mut done, 0, coin, &coin.keys[0].public_key, &[]);
     let mut trimmed = with(&[1]);
     for input in &mut trimmed.inputs {
         input.non_witness_utxo = None;

@@ -7,5 +7,7 @@ mod family;
 mod policies;
 mod psbt_parsers;
 mod recovery;
+mod subsets;
 mod two_of_three;
+mod vendors;
 mod version_2;
