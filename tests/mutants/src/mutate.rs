@@ -108,8 +108,14 @@ impl Places<'_> {
     fn number(&mut self, offset: usize, what: String) -> Option<u32> {
         let number = self.next;
         self.next += 1;
+        let begins = self.text[..offset].rfind('\n').map_or(0, |at| at + 1);
+        let line = self.text[begins..]
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start();
         if self.unviable.contains(&number)
-            || equivalent::is_equivalent(self.file, &what, &self.function)
+            || equivalent::is_equivalent(self.file, &what, &self.function, line)
         {
             return None;
         }
