@@ -206,9 +206,9 @@ fn an_annex_is_left_out() {
     };
     let signature = vec![7; 64];
     let annex = vec![0x50; 64];
-    assert_eq!(candidates(&[signature.clone()]), [false]);
+    assert_eq!(candidates(std::slice::from_ref(&signature)), [false]);
     assert_eq!(candidates(&[signature.clone(), annex.clone()]), [false]);
-    assert_eq!(candidates(&[annex.clone()]), [false]);
+    assert_eq!(candidates(std::slice::from_ref(&annex)), [false]);
     let script = [signature, vec![0x51], vec![0xc0; 33]];
     assert_eq!(candidates(&script), [true]);
     assert_eq!(candidates(&[&script[..], &[annex]].concat()), [true]);
