@@ -58,13 +58,16 @@ impl Tree {
             .current_dir(root)
             .output()
             .map_err(|e| format!("git can't be started: {e}"))?;
+        let mut copied = BTreeSet::new();
         for path in String::from_utf8_lossy(&listed.stdout).split('\0') {
             let from = root.join(path);
             if !path.is_empty() && from.is_file() {
                 let bytes = fs::read(&from).map_err(|e| format!("{path}: {e}"))?;
                 put(&tree.source().join(path), &bytes)?;
+                copied.insert(tree.source().join(path));
             }
         }
+        remove_others(&tree.source(), &copied)?;
         let lib = tree.source().join("crates/core/src/lib.rs");
         let text = fs::read_to_string(&lib).map_err(|e| e.to_string())?;
         put(&lib, (text + SWITCH).as_bytes())?;
@@ -198,6 +201,20 @@ fn messages(stdout: &[u8]) -> impl Iterator<Item = Value> {
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect();
     lines.into_iter()
+}
+
+/// Removes what an earlier copy had and this one hasn't.
+fn remove_others(folder: &Path, copied: &BTreeSet<PathBuf>) -> Result<(), String> {
+    let told = |e: std::io::Error| format!("{}: {e}", folder.display());
+    for entry in fs::read_dir(folder).map_err(told)? {
+        let path = entry.map_err(told)?.path();
+        if path.is_dir() {
+            remove_others(&path, copied)?;
+        } else if !copied.contains(&path) {
+            fs::remove_file(&path).map_err(told)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file unless it is there already: what hasn't changed isn't built again.

@@ -41,7 +41,8 @@ fn accepts_one(
         tx.lock_time,
     )
     .ok()?;
-    let verify = |pair: &KeySigPair| verifies(pair, &message, txin);
+    let schnorr_type = schnorr_type(&txin.witness);
+    let verify = |pair: &KeySigPair| verifies(pair, &message, schnorr_type, txin);
     for constraint in interpreter.iter_custom(Box::new(verify)) {
         let met = match constraint.ok()? {
             // The interpreter compares the numbers; these two decide whether they count
@@ -87,7 +88,7 @@ fn message(
         };
     }
     if prevout.script_pubkey.is_p2tr() {
-        let (all, kind) = (Prevouts::All(prevouts), TapSighashType::Default);
+        let (all, kind) = (Prevouts::All(prevouts), schnorr_type(&txin.witness));
         let hash = if txin.witness.len() == 1 {
             cache.taproot_key_spend_signature_hash(input, &all, kind)
         } else {
@@ -99,6 +100,21 @@ fn message(
     None
 }
 
+/// The sighash type of an input's Schnorr signatures, if they have all the same: the last byte of
+/// a longer one says it.
+fn schnorr_type(witness: &Witness) -> TapSighashType {
+    let signatures = match witness.len() {
+        1 => 1,
+        elements => elements.saturating_sub(2),
+    };
+    let says_all = |element: &[u8]| element.len() == 65 && element.last() == Some(&1);
+    if witness.iter().take(signatures).any(says_all) {
+        TapSighashType::All
+    } else {
+        TapSighashType::Default
+    }
+}
+
 /// The script of a taproot script path, when it is one of BIP342 and no annex is there.
 fn tapscript(witness: &Witness) -> Option<&Script> {
     let (control, script) = (witness.last()?, witness.second_to_last()?);
@@ -108,7 +124,12 @@ fn tapscript(witness: &Witness) -> Option<&Script> {
 
 /// Only the sighash types that vaults use, and only signatures that stand there as they would be
 /// written: how libraries read others, nodes needn't.
-fn verifies(pair: &KeySigPair, message: &Message, txin: &TxIn) -> bool {
+fn verifies(
+    pair: &KeySigPair,
+    message: &Message,
+    schnorr_type: TapSighashType,
+    txin: &TxIn,
+) -> bool {
     let stands_there = |bytes: &[u8]| {
         txin.witness.iter().any(|element| element == bytes)
             || pushes(&txin.script_sig).contains(&bytes)
@@ -122,7 +143,7 @@ fn verifies(pair: &KeySigPair, message: &Message, txin: &TxIn) -> bool {
                     .is_ok()
         }
         KeySigPair::Schnorr(key, signature) => {
-            signature.sighash_type == TapSighashType::Default
+            signature.sighash_type == schnorr_type
                 && stands_there(&signature.to_vec())
                 && SECP
                     .verify_schnorr(&signature.signature, message, key)

@@ -35,6 +35,7 @@ struct Coins {
     descriptors: Vec<Descriptor<PublicKey>>,
     prevouts: Vec<TxOut>,
     tx: Transaction,
+    schnorr_type: TapSighashType,
 }
 
 impl Coins {
@@ -72,6 +73,7 @@ impl Coins {
             secrets,
             prevouts: descriptors.iter().map(prevout).collect(),
             descriptors,
+            schnorr_type: TapSighashType::Default,
             tx: Transaction {
                 version: Version::TWO,
                 lock_time: LockTime::from_consensus(3),
@@ -84,6 +86,13 @@ impl Coins {
         };
         coins.sign();
         coins
+    }
+
+    /// The same with the other type of Schnorr signatures that cover everything.
+    fn signed_with_all(mut self) -> Self {
+        self.schnorr_type = TapSighashType::All;
+        self.sign();
+        self
     }
 
     /// Signs the transaction as it is now.
@@ -152,7 +161,7 @@ impl Satisfier<PublicKey> for Signer<'_> {
         leaf: &TapLeafHash,
     ) -> Option<taproot::Signature> {
         let (tx, all) = (&self.coins.tx, Prevouts::All(&self.coins.prevouts));
-        let kind = TapSighashType::Default;
+        let kind = self.coins.schnorr_type;
         let hash = SighashCache::new(tx)
             .taproot_script_spend_signature_hash(self.input, &all, *leaf, kind)
             .unwrap();
@@ -168,7 +177,7 @@ impl Satisfier<PublicKey> for Signer<'_> {
 
     fn lookup_tap_key_spend_sig(&self, key: &PublicKey) -> Option<taproot::Signature> {
         let (tx, all) = (&self.coins.tx, Prevouts::All(&self.coins.prevouts));
-        let kind = TapSighashType::Default;
+        let kind = self.coins.schnorr_type;
         let hash = SighashCache::new(tx).taproot_key_spend_signature_hash(self.input, &all, kind);
         let Descriptor::Tr(tr) = &self.coins.descriptors[self.input] else {
             return None;
@@ -209,6 +218,29 @@ fn what_vaults_spend_is_accepted_and_few_inputs_are_left_to_core() {
         let first = for_core(&coins.tx, &coins.prevouts, 0, &Alone);
         assert_eq!(first, [0], "{kind}");
     }
+}
+
+#[test]
+fn schnorr_signatures_that_say_all_are_accepted_where_they_are_of_one_type() {
+    for kind in KINDS.into_iter().filter(|kind| kind.starts_with("tr")) {
+        let coins = Coins::spent(kind, 3).signed_with_all();
+        assert_eq!(
+            verify_transaction(&coins.tx, &coins.prevouts),
+            Ok(()),
+            "{kind}"
+        );
+        assert_eq!(coins.linear(), [true; 3], "{kind}");
+    }
+    // One of each type: left to Bitcoin Core.
+    let kind = "tr(N,multi_a(2,A,B,C))";
+    let mut coins = Coins::spent(kind, 3).signed_with_all();
+    let other = Coins::spent(kind, 3).tx.input[1].witness.to_vec();
+    let mut mixed = coins.tx.input[1].witness.to_vec();
+    assert_eq!((mixed[1].len(), mixed[2].len()), (65, 65));
+    mixed[2].clone_from(&other[2]);
+    coins.tx.input[1].witness = Witness::from_slice(&mixed);
+    assert_eq!(verify_transaction(&coins.tx, &coins.prevouts), Ok(()));
+    assert_eq!(coins.linear(), [true, false, true]);
 }
 
 /// Everything that can be done to one element, and to their order.
