@@ -374,3 +374,26 @@ fn what_no_script_could_make_right_is_refused() {
     let coinbase = check(&|tx, _| tx.input[0].previous_output = OutPoint::null());
     assert!(coinbase.contains("spends no output"), "{coinbase}");
 }
+
+#[test]
+fn the_largest_that_is_allowed_is_allowed() {
+    let secp = Secp256k1::new();
+    let secrets = [secret(1), secret(2)];
+    let script = multisig(&secp, 2, &secrets);
+    let all = Amount::MAX_MONEY;
+    let coins = vec![prevout(all.to_sat(), script.to_p2wsh())];
+    let mut tx = unsigned(1, all.to_sat());
+    sign_wsh(&secp, &mut tx, 0, all, &script, &secrets);
+    assert_eq!(verify_transaction(&tx, &coins), Ok(()));
+    let rest = 1_000_000 - tx.base_size() - 4;
+    tx.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0x51; rest + 1]);
+    assert_eq!(tx.base_size(), 1_000_000);
+    let error = verify_transaction(&tx, &coins).unwrap_err();
+    assert_eq!(error.input(), Some(0));
+    assert!(
+        error
+            .to_string()
+            .contains("don't satisfy the output it spends"),
+        "{error}"
+    );
+}

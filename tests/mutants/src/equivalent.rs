@@ -23,6 +23,27 @@ const EQUIVALENT: &[(&str, &str, &str, &str, &str)] = &[
         "for map in &mut maps.0[1 + inputs..]",
         "an input that has such a field was refused before",
     ),
+    (
+        "consensus.rs",
+        "`<=` -> `<`",
+        "verify_finished_with",
+        "let chosen = if prevouts.len() <= EVERY",
+        "which way is taken decides on the cost, not on the verdict",
+    ),
+    (
+        "consensus.rs",
+        "`<=` -> `>`",
+        "verify_finished_with",
+        "let chosen = if prevouts.len() <= EVERY",
+        "which way is taken decides on the cost, not on the verdict",
+    ),
+    (
+        "consensus.rs",
+        "`|` -> `^`",
+        "run_interpreter",
+        "(Some(&*utxos), VERIFY_ALL_PRE_TAPROOT | VERIFY_TAPROOT)",
+        "the two have no bit in common",
+    ),
 ];
 
 pub(crate) fn is_equivalent(file: &str, what: &str, function: &str, line: &str) -> bool {

@@ -183,7 +183,6 @@ const SHORTEST_HASH: usize = 20;
 fn blank_element(form: &mut Vec<u8>, element: &[u8], is_script: bool) {
     match element.len() {
         _ if is_script => blank_script(form, Script::from_bytes(element)),
-        0..SHORTEST_HASH => blank_push(form, element),
         // Signatures: of ECDSA ones the length is chance.
         64..=73 => form.extend([b's', 0]),
         _ => blank_push(form, element),
