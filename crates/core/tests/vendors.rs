@@ -6,7 +6,7 @@ mod common;
 
 use bitcoin::bip32::DerivationPath;
 use bitcoin::taproot::TapLeafHash;
-use bitcoin::{Amount, Psbt, Witness, XOnlyPublicKey};
+use bitcoin::{Amount, Psbt, ScriptBuf, Witness, XOnlyPublicKey};
 use common::key;
 use common::world::{World, foreign, kept};
 use quorate_core::proposal::{PinError, Proposal, SignatureSet};
@@ -105,4 +105,22 @@ fn a_signature_that_stands_twice_in_a_file_counts_once() {
     assert_eq!((first.new.len(), first.known.len()), (2, 0));
     let again = admit(&proposal, &foreign(&psbt), &kept(&first)).unwrap();
     assert_eq!((again.new.len(), again.known.len()), (0, 2));
+}
+
+/// Bitcoin Core reads such a file too.
+#[test]
+fn t13_a_signature_script_that_breaks_off_costs_no_other_signature() {
+    let [a, b] = [1, 2].map(|seed| format!("{}/<0;1>/*", key(seed)));
+    let text = format!("sh(multi(1,{a},{b}))");
+    let names = ["alice", "bob"].map(String::from);
+    let vault = Vault::from_descriptor(bitcoin::Network::Regtest, &text, Some(&names)).unwrap();
+    let world = World::of(vault, &[60_000, 50_000]);
+    let proposal = world.spend_all_coins();
+    let mut psbt = world.sign(&proposal, 0);
+    // It announces more bytes than there are.
+    psbt.inputs[0].partial_sigs.clear();
+    psbt.inputs[0].final_script_sig = Some(ScriptBuf::from_bytes(vec![0x00, 0x47, 0x30]));
+    let admission = admit(&proposal, &foreign(&psbt), &SignatureSet::new()).unwrap();
+    assert_eq!(admission.new.len(), 1);
+    assert_eq!(admission.new[0].slot.input, 1);
 }

@@ -34,10 +34,11 @@ pub(super) fn in_witness(value: &[u8], found: &mut Vec<RawSignature>) -> Result<
 /// Candidates in `PSBT_IN_FINAL_SCRIPTSIG`.
 pub(super) fn in_script(value: &[u8], found: &mut Vec<RawSignature>) -> Result<(), WireError> {
     let before = found.len();
-    for instruction in Script::from_bytes(value).instructions() {
-        let instruction = instruction.map_err(|_| {
-            WireError::BadField("a finalized input's signature script can't be read".to_owned())
-        })?;
+    // One that breaks off costs no signature of another input: what came before it counts.
+    for instruction in Script::from_bytes(value)
+        .instructions()
+        .map_while(Result::ok)
+    {
         let push = instruction.push_bytes();
         found.extend(push.and_then(|push| ecdsa(push.as_bytes())));
         if found.len() - before > MAX_WITNESS {
