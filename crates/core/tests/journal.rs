@@ -125,7 +125,8 @@ fn chains_show_what_is_missing_changed_or_said_twice() {
         check_chain(gap),
         [ChainFault::Missing {
             author: key(1).id(),
-            seq: 3
+            from: 3,
+            to: 3
         }]
     );
     let other = entry(1, 5, Some(mine[3].id()), 99);

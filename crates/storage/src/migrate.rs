@@ -25,6 +25,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "journal",
         sql: include_str!("../migrations/0002_journal.sql"),
     },
+    Migration {
+        version: 3,
+        name: "members",
+        sql: include_str!("../migrations/0003_members.sql"),
+    },
 ];
 
 /// The schema version this program writes.

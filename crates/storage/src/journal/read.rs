@@ -1,8 +1,9 @@
 //! Reading the projection.
 
+use super::trust::member;
 use crate::{ReadTx, StorageError};
 use bitcoin::{Network, OutPoint, PublicKey, Txid, consensus, ecdsa};
-use quorate_core::journal::CloseReason;
+use quorate_core::journal::{CloseReason, MemberId};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{ProposalId, SignatureSet, Slot, Stage};
 use quorate_core::vault::VaultId;
@@ -28,6 +29,8 @@ pub struct StoredVault {
 /// An address that was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAddress {
+    /// The member who handed it out.
+    pub author: MemberId,
     /// Which chain.
     pub keychain: Keychain,
     /// Where there.
@@ -98,10 +101,12 @@ impl ReadTx<'_> {
         .collect()
     }
 
-    /// The addresses handed out, in order of their index.
+    /// The addresses handed out, in order of their index; one that several members handed out comes
+    /// once for each, the earliest first.
     pub fn addresses(&self, vault: VaultId) -> Result<Vec<StoredAddress>, StorageError> {
         let mut statement = self.prepare(
-            "SELECT keychain, idx, label, revealed_at FROM addresses WHERE vault = ?1 ORDER BY keychain, idx",
+            "SELECT keychain, idx, label, revealed_at, author FROM addresses WHERE vault = ?1
+             ORDER BY keychain, idx, revealed_at, author",
         )?;
         let rows = statement.query_map(params![vault.as_bytes()], |row| {
             Ok((
@@ -109,13 +114,15 @@ impl ReadTx<'_> {
                 row.get(1)?,
                 row.get(2)?,
                 row.get(3)?,
+                row.get::<_, [u8; 32]>(4)?,
             ))
         })?;
         rows.map(|row| {
-            let (keychain, index, label, revealed_at) = row?;
+            let (keychain, index, label, revealed_at, author) = row?;
             let keychain = Keychain::from_index(keychain)
                 .ok_or_else(|| StorageError::damaged("a keychain is unknown"))?;
             Ok(StoredAddress {
+                author: member(&author)?,
                 keychain,
                 index,
                 label,
@@ -136,6 +143,24 @@ impl ReadTx<'_> {
             .query_row(params![vault.as_bytes(), keychain.index()], |row| {
                 row.get(0)
             })?)
+    }
+
+    /// The indexes handed out on a keychain from `index` on, in order.
+    pub fn revealed_from(
+        &self,
+        vault: VaultId,
+        keychain: Keychain,
+        index: u32,
+    ) -> Result<Vec<u32>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT DISTINCT idx FROM addresses
+             WHERE vault = ?1 AND keychain = ?2 AND idx >= ?3 ORDER BY idx",
+        )?;
+        let rows = statement
+            .query_map(params![vault.as_bytes(), keychain.index(), index], |row| {
+                row.get(0)
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// One proposal.

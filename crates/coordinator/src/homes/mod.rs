@@ -1,0 +1,9 @@
+//! Several homes of one vault: whose entries count, and the ways on which entries travel.
+
+mod file;
+mod folder;
+mod intake;
+mod members;
+
+pub use file::JournalText;
+pub(crate) use intake::{findings, judge_anew};
