@@ -202,6 +202,7 @@ impl Coordinator {
             findings.extend(taken.findings);
             Ok(TakenView {
                 vault: row.name.clone(),
+                owner: tx.owner(row.id)?.map(|owner| owner.to_string()),
                 new: taken.new,
                 known: taken.known,
                 waiting: tx.waiting_count(row.id)?,

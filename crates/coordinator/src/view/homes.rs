@@ -95,6 +95,8 @@ pub struct RefusedEntryView {
 pub struct TakenView {
     /// The vault's name.
     pub vault: String,
+    /// The owner's member id; `null` until one is named.
+    pub owner: Option<String>,
     /// Entries that weren't here.
     pub new: usize,
     /// Entries that were.

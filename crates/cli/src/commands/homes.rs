@@ -1,0 +1,95 @@
+//! Journals between data folders: as a file, or through a folder that others share.
+
+use super::member;
+use crate::context::Context;
+use crate::files;
+use crate::output::Answer;
+use quorate_coordinator::Error;
+use quorate_coordinator::view::{JournalExportView, TakenView};
+use quorate_core::text::escape;
+use std::path::Path;
+
+pub(crate) fn export(
+    vault: &str,
+    output: &Path,
+    force: bool,
+    context: &Context,
+) -> Result<Answer, Error> {
+    let journal = context.coordinator()?.export_journal(vault)?;
+    files::write(output, journal.text.as_bytes(), force)?;
+    let view = JournalExportView {
+        vault: journal.vault,
+        vault_id: journal.vault_id,
+        entries: journal.entries,
+        file: output.display().to_string(),
+    };
+    let text = format!(
+        "{} entries written to {}\nnext: quorate journal import FILE, in the other data folder\n",
+        view.entries,
+        files::name(output)
+    );
+    Answer::new(&view, text)
+}
+
+pub(crate) fn import(file: &Path, owner: Option<&str>, context: &Context) -> Result<Answer, Error> {
+    let name = files::name(file);
+    let mut coordinator = context.coordinator()?;
+    let bytes = files::read(file, files::JOURNAL_LIMIT)?;
+    let view = coordinator.import_journal(&name, &bytes, owner, Context::moment()?)?;
+    let text = taken(&view.taken);
+    let fault = view.fault.as_ref().map(|fault| {
+        Error::refused("damaged_file", format!("{name}: {fault}"))
+            .hint("what is sound in it was taken in; export it again and import the new file too")
+    });
+    Ok(Answer::new(&view, text)?.but(fault))
+}
+
+pub(crate) fn folder(vault: &str, folder: &Path, context: &Context) -> Result<Answer, Error> {
+    let view = context.coordinator()?.sync_folder(vault, folder)?;
+    let mut text = taken(&view.taken);
+    text.push_str(&format!("{} entries written to the folder\n", view.written));
+    for skipped in &view.skipped {
+        text.push_str(&format!(
+            "passed over: {}: {}\n",
+            escape(&skipped.file),
+            escape(&skipped.reason)
+        ));
+    }
+    Answer::new(&view, text)
+}
+
+fn taken(view: &TakenView) -> String {
+    let mut text = format!("{} new entries, {} known before\n", view.new, view.known);
+    if view.waiting > 0 {
+        text.push_str(&format!(
+            "{} entries wait for proposals that aren't here yet\n",
+            view.waiting
+        ));
+    }
+    for refused in &view.refused {
+        let member = refused
+            .member
+            .as_deref()
+            .map(|member| format!(" of member {}", crate::table::short(member)));
+        text.push_str(&format!(
+            "refused: {}{}: {}\n",
+            escape(&refused.what),
+            member.unwrap_or_default(),
+            escape(&refused.reason)
+        ));
+    }
+    text.push_str(&member::unknown(
+        &view.unknown,
+        &view.vault,
+        view.owner.is_some(),
+    ));
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
+    }
+    text.push_str(&format!(
+        "state of {}: {}\n",
+        escape(&view.vault),
+        view.state
+    ));
+    text
+}
