@@ -24,8 +24,8 @@ pub(crate) fn export(
         file: output.display().to_string(),
     };
     let text = format!(
-        "{} entries written to {}\nnext: quorate journal import FILE, in the other data folder\n",
-        view.entries,
+        "{} written to {}\nnext: quorate journal import FILE, in the other data folder\n",
+        entries(view.entries, ""),
         files::name(output)
     );
     Answer::new(&view, text)
@@ -47,7 +47,10 @@ pub(crate) fn import(file: &Path, owner: Option<&str>, context: &Context) -> Res
 pub(crate) fn folder(vault: &str, folder: &Path, context: &Context) -> Result<Answer, Error> {
     let view = context.coordinator()?.sync_folder(vault, folder)?;
     let mut text = taken(&view.taken);
-    text.push_str(&format!("{} entries written to the folder\n", view.written));
+    text.push_str(&format!(
+        "{} written to the folder\n",
+        entries(view.written, "")
+    ));
     for skipped in &view.skipped {
         text.push_str(&format!(
             "passed over: {}: {}\n",
@@ -58,12 +61,30 @@ pub(crate) fn folder(vault: &str, folder: &Path, context: &Context) -> Result<An
     Answer::new(&view, text)
 }
 
+fn entries(count: usize, what: &str) -> String {
+    let word = if count == 1 { "entry" } else { "entries" };
+    format!("{count} {what}{word}")
+}
+
+/// Entries and what they do.
+pub(crate) fn waiting(count: usize) -> String {
+    if count == 1 {
+        "1 entry waits".to_owned()
+    } else {
+        format!("{count} entries wait")
+    }
+}
+
 fn taken(view: &TakenView) -> String {
-    let mut text = format!("{} new entries, {} known before\n", view.new, view.known);
+    let mut text = format!(
+        "{}, {} known before\n",
+        entries(view.new, "new "),
+        view.known
+    );
     if view.waiting > 0 {
         text.push_str(&format!(
-            "{} entries wait for proposals that aren't here yet\n",
-            view.waiting
+            "{} for proposals that aren't here yet\n",
+            waiting(view.waiting)
         ));
     }
     for refused in &view.refused {

@@ -137,8 +137,8 @@ fn answer(view: &MembersView) -> Result<Answer, Error> {
     text.push_str(&unknown(&view.unknown, &view.vault, view.owner.is_some()));
     if view.waiting > 0 {
         text.push_str(&format!(
-            "{} entries wait for proposals that aren't here\n",
-            view.waiting
+            "{} for proposals that aren't here\n",
+            super::homes::waiting(view.waiting)
         ));
     }
     for refused in &view.refused {
@@ -165,8 +165,11 @@ pub(crate) fn unknown(unknown: &[UnknownView], vault: &str, owner_known: bool) -
     let mut text = String::new();
     for author in unknown {
         text.push_str(&format!(
-            "unknown: {} entries of {} are kept but don't count{}{}\n",
-            author.entries,
+            "unknown: {} of {} kept, not counted{}{}\n",
+            match author.entries {
+                1 => "1 entry".to_owned(),
+                count => format!("{count} entries"),
+            },
             author.member,
             if author.says_owner {
                 "; it says that it made the vault"

@@ -195,11 +195,17 @@ impl Coordinator {
 
     /// What came in, with what there is to look at now.
     pub(crate) fn taken_view(&mut self, name: &str, taken: Taken) -> Result<TakenView, Error> {
+        let me = self.device.key.id();
         self.store.read(|tx| {
             let row = vault_row(tx, name)?;
             let vault = Self::open_vault(&row)?;
             let mut findings = findings(tx, &vault)?;
             findings.extend(taken.findings);
+            if tx.owner(row.id)?.is_some() && !tx.may_speak(row.id, me)? {
+                findings.push(format!(
+                    "the vault's owner hasn't enrolled this data folder, so what it says counts here alone: hand him its id {me}"
+                ));
+            }
             Ok(TakenView {
                 vault: row.name.clone(),
                 owner: tx.owner(row.id)?.map(|owner| owner.to_string()),

@@ -130,6 +130,17 @@ impl ReadTx<'_> {
             .exists(key)?)
     }
 
+    /// Whether what this member says from now on counts in every home: it is the owner, or enrolled.
+    pub fn may_speak(&self, vault: VaultId, author: MemberId) -> Result<bool, StorageError> {
+        let key = params![vault.as_bytes(), author.to_bytes()];
+        Ok(self
+            .prepare(
+                "SELECT 1 FROM owners WHERE vault = ?1 AND owner = ?2 UNION ALL
+                 SELECT 1 FROM members WHERE vault = ?1 AND member = ?2 AND last IS NULL",
+            )?
+            .exists(key)?)
+    }
+
     /// Bytes of the entries of authors who aren't known.
     pub fn parked_bytes(&self, vault: VaultId) -> Result<u64, StorageError> {
         let mut bytes = 0;
