@@ -1,10 +1,12 @@
 //! The facts about a proposal, read from journal and ledger in one transaction.
 
 use crate::Error;
+use bitcoin::{Transaction, Txid, consensus};
 use quorate_core::ledger::TxStatus;
 use quorate_core::proposal::{
     Facts, Place, Proposal, Rival, SignatureSet, SignedInputs, Stage, Status, status,
 };
+use quorate_core::psbt::is_signed_form;
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredProposal};
 
@@ -18,6 +20,8 @@ pub(crate) struct Known {
     pub(crate) facts: Facts,
     /// Heights of the coins it spends; `None` for those in the mempool or not known.
     pub(crate) heights: Vec<Option<u32>>,
+    /// The id of its transaction as far as it is known.
+    pub(crate) txid: Txid,
 }
 
 impl Known {
@@ -43,6 +47,7 @@ impl Known {
         let signed = SignedInputs::of(&proposal, &signatures);
         let ledger = crate::ledger_row(tx, row.vault)?;
         let synced = tx.ledger_cursor(ledger)?.is_some();
+        let own = own_txid(tx, &row)?;
         let mut heights = Vec::with_capacity(proposal.inputs().len());
         let mut rival = Rival::None;
         for input in proposal.inputs() {
@@ -54,7 +59,7 @@ impl Known {
             if let Some(spender) = coin
                 .and_then(|coin| coin.spent)
                 .map(|spent| spent.by)
-                .filter(|spender| *spender != row.txid)
+                .filter(|spender| Some(*spender) != own)
             {
                 let ours = tx.proposal_by_txid(spender)?.is_some();
                 rival = if ours || rival == Rival::Ours {
@@ -65,6 +70,7 @@ impl Known {
             }
         }
         let place = place(tx, &row)?;
+        let unsigned = row.unsigned_txid;
         let facts = Facts {
             stage: row.stage,
             released: row.released.is_some(),
@@ -79,6 +85,7 @@ impl Known {
             signed,
             facts,
             heights,
+            txid: own.unwrap_or(unsigned),
         })
     }
 
@@ -109,10 +116,37 @@ pub(crate) fn status_of(
     Ok(status(&facts))
 }
 
+/// The id of the proposal's transaction on the chain. Where signatures go into the id, in P2SH, it is
+/// known by what spends the coins: the same transaction with any signatures is the proposal's.
+fn own_txid(tx: &ReadTx<'_>, row: &StoredProposal) -> Result<Option<Txid>, Error> {
+    if row.final_txid.is_some() {
+        return Ok(row.final_txid);
+    }
+    let damaged = || Error::storage("damaged", format!("the proposal {} can't be read", row.id));
+    let unsigned = quorate_core::psbt::read(&row.psbt)
+        .map_err(|_| damaged())?
+        .psbt
+        .unsigned_tx;
+    let ledger = crate::ledger_row(tx, row.vault)?;
+    let first = unsigned.input.first().ok_or_else(damaged)?;
+    let coin = tx.ledger_coin(ledger, &first.previous_output)?;
+    let Some(spent) = coin.and_then(|coin| coin.spent) else {
+        let released = row.released.as_ref();
+        let released = released.and_then(|raw| consensus::deserialize::<Transaction>(raw).ok());
+        return Ok(released.map(|transaction| transaction.compute_txid()));
+    };
+    let spender = tx.ledger_transaction(&spent.by)?;
+    let ours = spender.is_some_and(|spender| is_signed_form(&spender, &unsigned));
+    Ok(ours.then_some(spent.by))
+}
+
 /// Where the chain source sees the proposal's transaction.
 fn place(tx: &ReadTx<'_>, row: &StoredProposal) -> Result<Place, Error> {
     let ledger = crate::ledger_row(tx, row.vault)?;
-    Ok(match tx.ledger_tx_status(ledger, &row.txid)? {
+    let Some(txid) = own_txid(tx, row)? else {
+        return Ok(Place::Nowhere);
+    };
+    Ok(match tx.ledger_tx_status(ledger, &txid)? {
         TxStatus::NotSeen => Place::Nowhere,
         TxStatus::Mempool => Place::Mempool,
         TxStatus::Confirmed(block) => Place::Block {

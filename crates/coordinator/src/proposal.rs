@@ -13,6 +13,7 @@ use bitcoin::{FeeRate, OutPoint, Psbt, Transaction};
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, abandon};
+use quorate_core::psbt::with_signatures as with_signatures_of;
 use quorate_core::spend::{FeeLimits, Previous, Recipient, Request, SpendError, propose};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
@@ -146,15 +147,11 @@ impl Coordinator {
     pub fn export(&mut self, id: &str, with_signatures: bool) -> Result<Psbt, Error> {
         self.with_proposal(id, |_, _, _, known| {
             quorate_core::proposal::admit(known.row.id, known.status())?;
-            let mut psbt = known.proposal.psbt().clone();
-            if with_signatures {
-                for (slot, signature) in &known.signatures {
-                    if let Some(input) = psbt.inputs.get_mut(slot.input as usize) {
-                        input.partial_sigs.insert(slot.public_key, *signature);
-                    }
-                }
-            }
-            Ok(psbt)
+            Ok(if with_signatures {
+                with_signatures_of(&known.proposal, &known.signatures)
+            } else {
+                known.proposal.psbt().clone()
+            })
         })
     }
 

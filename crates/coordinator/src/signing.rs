@@ -5,6 +5,7 @@ use crate::proposal::load;
 use crate::threads::Threads;
 use crate::view::{ErrorView, FileView, ImportView, RefusedView};
 use crate::{Coordinator, Error, Moment};
+use bitcoin::hex::DisplayHex;
 use quorate_core::journal::{Body, SignatureText};
 use quorate_core::proposal::ProposalId;
 use quorate_core::psbt::{Admission, ForeignPsbt, admit, admit_with, read};
@@ -91,7 +92,10 @@ impl Coordinator {
                     .iter()
                     .map(|one| SignatureText {
                         input: one.slot.input,
-                        public_key: one.slot.public_key.to_string(),
+                        public_key: one
+                            .signature
+                            .key_bytes(&one.slot.public_key)
+                            .to_lower_hex_string(),
                         signature: one.signature.to_string(),
                     })
                     .collect();
@@ -167,7 +171,7 @@ pub(crate) fn refused(vault: &Vault, admission: &Admission) -> Vec<RefusedView> 
 /// Finds the proposal a file is for, by its transaction.
 fn find(tx: &ReadTx<'_>, foreign: &ForeignPsbt) -> Result<ProposalId, Error> {
     let unsigned = &foreign.psbt.unsigned_tx;
-    if let Some(id) = tx.proposal_by_txid(unsigned.compute_txid())? {
+    if let Some(id) = tx.proposal_by_unsigned(unsigned.compute_txid())? {
         return Ok(id);
     }
     // Not one of ours: say why, if one of ours is close.

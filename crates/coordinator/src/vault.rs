@@ -204,6 +204,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
         name: row.name.clone(),
         network: row.network.to_string(),
         descriptor: vault.descriptor().to_owned(),
+        script: vault.script_type().to_string(),
         threshold: vault.threshold(),
         cosigners: vault
             .cosigners()

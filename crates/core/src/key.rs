@@ -23,6 +23,10 @@ use std::sync::LazyLock;
 pub(crate) static SECP: LazyLock<Secp256k1<VerifyOnly>> =
     LazyLock::new(Secp256k1::verification_only);
 
+/// BIP341's point of which nobody knows the private key, as an x-only key in hex: the internal key of
+/// taproot vaults that can be spent by their scripts alone.
+pub(crate) const NUMS: &str = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+
 /// What makes two keys the same key, whatever fingerprint, path, depth or prefix their texts say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyIdentity {

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod policy;
 pub mod proposal;
 pub mod psbt;
+pub mod script_type;
 pub mod spend;
 pub mod text;
 pub mod vault;

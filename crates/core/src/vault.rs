@@ -9,23 +9,27 @@ mod distinct;
 mod error;
 mod id;
 mod import;
-mod slot;
+mod shape;
+mod tap;
 mod warning;
 mod weight;
 
 pub use derive::{Derived, DerivedKey};
 pub use error::VaultError;
 pub use id::{ParseVaultIdError, VaultId};
+pub use tap::Taproot;
 pub use warning::VaultWarning;
 
 use crate::key::CosignerKey;
 use crate::policy::{self, AnalyzedPath, Policy, SpendingPath, Template};
+use crate::script_type::ScriptType;
 use crate::text;
 use bitcoin::bip32::{ChildNumber, Xpub};
 use bitcoin::{Network, Sequence, Weight, absolute};
-use miniscript::Descriptor;
 use miniscript::descriptor::checksum;
-use slot::{Slot, SlotKey};
+use shape::{Shape, SlotKey};
+
+pub(crate) use shape::even;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +54,7 @@ struct Inner {
     network: Network,
     descriptor: String,
     /// The descriptor with a number in each key's place.
-    shape: Descriptor<Slot>,
+    shape: Shape,
     slots: Vec<SlotKey>,
     /// For each slot, the keys that indexes are counted from: receive and change.
     chains: Vec<[Xpub; 2]>,
@@ -79,7 +83,7 @@ impl Vault {
         check_names(&names)?;
         check_network(network, &names, &keys)?;
         distinct::check_keys(&names, &keys)?;
-        let text = policy::compile(&template.policy, &keys)?;
+        let text = policy::compile(&template.policy, template.script, &keys)?;
         let parts = import::read(network, &text)?;
         // The descriptor decides on the order, so that an import of it gives the same one.
         let names = parts.cosigners.iter().map(|key| {
@@ -129,13 +133,14 @@ impl Vault {
             cosigners,
         } = parts;
         distinct::check_keys(&names, &cosigners)?;
-        let paths = policy::analyze_paths(&shape, |slot| slot.cosigner(&slots))
+        let paths = policy::analyze_paths(&shape.descriptor, |slot| slot.holder(&slots))
             .map_err(|error| VaultError::from_analysis(error, &names))?;
         let policy = Policy::new(
             paths.iter().map(AnalyzedPath::spending_path).collect(),
             cosigners.len(),
         )?;
         shape
+            .descriptor
             .sanity_check()
             .map_err(|e| VaultError::Miniscript(e.to_string()))?;
         let chains = slots
@@ -144,7 +149,7 @@ impl Vault {
             .collect::<Result<Vec<_>, _>>()?;
         distinct::check_derived(&names, &slots)?;
         let weights = weight::of_paths(&shape, &chains, &paths)?;
-        let warnings = warning::of(network, &policy, &names, &cosigners);
+        let warnings = warning::of(network, shape.script_type(), &policy, &names, &cosigners);
         let cosigners: Vec<Cosigner> = names
             .into_iter()
             .zip(cosigners)
@@ -154,9 +159,9 @@ impl Vault {
             inner: Arc::new(Inner {
                 id: id::of(network, &shape, &slots),
                 network,
-                descriptor: with_checksum(&slot::write(&shape, |slot| {
-                    slots.get(slot.0).map(ToString::to_string)
-                }))?,
+                descriptor: with_checksum(
+                    &shape.write(|slot| slots.get(slot).map(ToString::to_string)),
+                )?,
                 shape,
                 slots,
                 chains,
@@ -178,6 +183,12 @@ impl Vault {
     #[must_use]
     pub fn network(&self) -> Network {
         self.inner.network
+    }
+
+    /// The kind of output its addresses stand for.
+    #[must_use]
+    pub fn script_type(&self) -> ScriptType {
+        self.inner.shape.script_type()
     }
 
     /// Its descriptor with multipaths and checksum, hardened steps written `h`.
@@ -219,10 +230,11 @@ impl Vault {
     }
 
     /// The weight that one input adds at most when it is spent by this path: the witness field
-    /// (number of items, and each item with its length, the witness script among them), and four
-    /// times what the scriptSig has beyond its empty length byte, which is nothing for wsh.
-    /// Signatures count 72 bytes, the most that low S allows. Not counted: outpoint, sequence,
-    /// the empty scriptSig's length byte, and the transaction's segwit marker.
+    /// (number of items, and each item with its length, the scripts among them), which vaults of
+    /// the time before segwit don't have, and four times what the scriptSig has beyond its empty
+    /// length byte, which is nothing for wsh and tr. ECDSA signatures count 72 bytes, the most
+    /// that low S allows, Schnorr signatures 65. Not counted: outpoint, sequence, the empty
+    /// scriptSig's length byte, and the transaction's segwit marker.
     ///
     /// For a path that doesn't exist it is that of the heaviest.
     #[must_use]

@@ -8,7 +8,7 @@ use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use bitcoin::{
     Amount, EcdsaSighashType, Psbt, PublicKey, ScriptBuf, Sequence, absolute, ecdsa, transaction,
 };
-use common::world::{World, foreign, kept};
+use common::world::{World, ecdsa_of, foreign, kept};
 use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs, Slot};
 use quorate_core::psbt::{
     ContributionError, FinalizeError, ForeignPsbt, RawSignature, admit, finalize, read,
@@ -93,7 +93,7 @@ fn t11_only_sighash_all_is_taken() {
     let (world, proposal) = world();
     let (key, good) = world.signatures(&proposal, 0, 0)[0];
     for byte in [0x00, 0x02, 0x03, 0x04, 0x41, 0x81, 0x82, 0x83, 0xff] {
-        let mut value = good.signature.serialize_der().to_vec();
+        let mut value = ecdsa_of(&good).signature.serialize_der().to_vec();
         value.push(byte);
         let reasons = refusals(
             &proposal,
@@ -307,7 +307,7 @@ fn t14_a_signature_by_one_key_under_the_name_of_another_is_refused() {
 fn t15_malleable_signatures_are_refused() {
     let (world, proposal) = world();
     let (key, good) = world.signatures(&proposal, 0, 0)[0];
-    let compact = good.signature.serialize_compact();
+    let compact = ecdsa_of(&good).signature.serialize_compact();
     // n - s: valid for the same message by plain ECDSA, high.
     let order = hex_bytes("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
     let mut high = compact;
@@ -329,7 +329,7 @@ fn t15_malleable_signatures_are_refused() {
         ),
     );
     assert!(reasons[0].contains("canonical"), "{reasons:?}");
-    let der = good.signature.serialize_der().to_vec();
+    let der = ecdsa_of(&good).signature.serialize_der().to_vec();
     let mut padded = der.clone();
     padded.push(0);
     let mut longer = der.clone();

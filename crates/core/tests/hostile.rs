@@ -9,7 +9,7 @@ use bitcoin::{Psbt, ScriptBuf, Sequence};
 use common::rogue::{
     Form, Signed, high_s, nobodys, put_final, put_partial, with_byte, with_signatures,
 };
-use common::world::{World, kept, stranger};
+use common::world::{World, ecdsa_of, kept, stranger};
 use quorate_core::consensus::verify_transaction;
 use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs};
 use quorate_core::psbt::{ContributionError, FinalizeError, admit, finalize, read};
@@ -89,7 +89,7 @@ fn bad_signatures(
     bad: usize,
     input: usize,
 ) -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    let good = session.signed.of(bad, input)[0].1.signature;
+    let good = ecdsa_of(&session.signed.of(bad, input)[0].1).signature;
     let elsewhere = session.signed.of(bad, 1 - input)[0].1;
     let mut truncated = with_byte(&good, 1);
     truncated.remove(20);

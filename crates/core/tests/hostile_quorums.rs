@@ -20,7 +20,7 @@ fn spoil(signed: &Signed, proposal: &Proposal, n: usize, bad: usize) -> Signatur
     // By turns: somebody else's, another sighash type, noise.
     let value = match bad % 3 {
         0 => with_byte(&nobodys(), 1),
-        1 => with_byte(&own.signature, 0x82),
+        1 => with_byte(&common::world::ecdsa_of(&own).signature, 0x82),
         _ => vec![0xab; 71],
     };
     put_partial(&mut psbt, 0, &key.to_bytes(), &value);

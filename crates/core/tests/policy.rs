@@ -15,8 +15,9 @@ use proptest::prelude::*;
 use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::{
-    Policy, PolicyError, SpendingPath, Template, Timelock, analyze, compile,
+    Holder, Policy, PolicyError, SpendingPath, Template, Timelock, analyze, compile,
 };
+use quorate_core::script_type::ScriptType;
 use quorate_core::vault::{Vault, VaultError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -31,6 +32,7 @@ fn template(policy: Policy, cosigners: usize) -> Template {
         name: "test".to_owned(),
         title: String::new(),
         summary: String::new(),
+        script: ScriptType::Wsh,
         roles: (0..cosigners).map(|at| at.to_string()).collect(),
         policy,
     }
@@ -69,7 +71,7 @@ fn t07_templates_compile_to_known_scripts() {
             .iter()
             .map(|(_, key)| key.clone())
             .collect();
-        let mut text = compile(&template.policy, &keys).unwrap();
+        let mut text = compile(&template.policy, template.script, &keys).unwrap();
         for (key, letter) in keys.iter().zip(["A", "B", "C", "D", "E"]) {
             text = text.replace(&format!("{key}/<0;1>/*"), letter);
         }
@@ -90,7 +92,7 @@ fn a_repeated_cosigner_gets_the_next_pair_of_branches() {
     )
     .unwrap();
     let keys: Vec<CosignerKey> = KEYS[..4].iter().map(|(_, key)| key.clone()).collect();
-    let mut text = compile(&policy, &keys).unwrap();
+    let mut text = compile(&policy, ScriptType::Wsh, &keys).unwrap();
     for (key, letter) in keys.iter().zip(["A", "B", "C", "D"]) {
         text = text.replace(&key.to_string(), letter);
     }
@@ -183,11 +185,11 @@ proptest! {
         (policy, cosigners) in prop_oneof![policies(), countdowns()]
     ) {
         let keys: Vec<CosignerKey> = KEYS[..cosigners].iter().map(|(_, key)| key.clone()).collect();
-        let text = compile(&policy, &keys).unwrap();
+        let text = compile(&policy, ScriptType::Wsh, &keys).unwrap();
         let descriptor = Descriptor::<DescriptorPublicKey>::from_str(&text).unwrap();
         descriptor.sanity_check().unwrap();
         let back = analyze(&descriptor, cosigners, |key| {
-            keys.iter().position(|known| key.to_string().contains(&known.xpub().to_string()))
+            keys.iter().position(|known| key.to_string().contains(&known.xpub().to_string())).map(Holder::Cosigner)
         });
         prop_assert_eq!(back, Ok(policy.clone()));
 
@@ -454,7 +456,7 @@ fn typos_are_answered_with_file_line_and_remedy() {
         ("[\"owner\"]", "[]", 7, "leave it out to mean all"),
         ("[\"owner\"]", "[\"owner\", \"owner\"]", 7, "once"),
         ("[\"owner\"]", "\"owner\"", 7, "a list of names"),
-        ("\"wsh\"", "\"tr\"", 2, "the only kind"),
+        ("\"wsh\"", "\"wpkh\"", 2, "\"sh-wsh\""),
         ("\"wsh\"", "7", 2, "one line of text"),
         ("\"mine\"", "\"my vault\"", 1, "short name"),
         ("script = \"wsh\"\n", "", 1, "write script"),

@@ -17,6 +17,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+mod chains;
 pub mod keystore;
 pub mod passphrase;
 mod sealed;

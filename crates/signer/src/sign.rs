@@ -1,18 +1,15 @@
-//! Signing what the core's check proved: ECDSA (segwit v0, BIP143), SIGHASH_ALL, low R as Bitcoin
-//! Core's. What is signed is the [`Proposal`]; the PSBT only receives our partial signatures, and
+//! Signing what the core's check proved: ECDSA with SIGHASH_ALL and low R as Bitcoin Core's, in taproot
+//! Schnorr with SIGHASH_DEFAULT (BIP340, BIP341). What is signed is the [`Proposal`]; the PSBT only receives our partial signatures, and
 //! every other byte of it stays.
 
-use crate::account::Guarded;
+use crate::chains::{Chains, Schnorr};
 use crate::unlocked::Unlocked;
-use bitcoin::bip32::ChildNumber;
 use bitcoin::psbt::{self, Psbt};
-use bitcoin::secp256k1::Message;
-use bitcoin::sighash::SighashCache;
-use bitcoin::{EcdsaSighashType, Network, NetworkKind, PublicKey, ecdsa};
-use quorate_core::proposal::Proposal;
+use bitcoin::{Network, NetworkKind};
+use quorate_core::proposal::{Proposal, Sighashes};
+use quorate_core::script_type::ScriptType;
 use quorate_core::spend::{BurnRefusal, FeeLimits, FeeRefusal, review};
-use quorate_core::vault::{DerivedKey, Vault, VaultId};
-use std::collections::BTreeMap;
+use quorate_core::vault::{Vault, VaultId};
 
 /// The PSBT with our signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +54,8 @@ pub enum SignError {
         /// The input.
         input: usize,
     },
-    /// A script type without a witness script.
-    #[error(
-        "input {input} is not a P2WSH coin, the only kind this signer signs: use another signer"
-    )]
+    /// A script that can't be hashed for a signature.
+    #[error("input {input} has a script this signer can't sign for: use another signer")]
     Unsupported {
         /// The input.
         input: usize,
@@ -145,27 +140,27 @@ impl Unlocked {
             inputs_signed: 0,
             inputs_untouched: 0,
         };
-        // One cache for all inputs: hashing the whole transaction for each would be quadratic.
-        let mut sighashes = SighashCache::new(proposal.transaction());
+        // One for all inputs: hashing the whole transaction for each would be quadratic.
+        let mut sighashes = Sighashes::new(proposal);
         let mut keys = Chains::new(self, us.origin_len);
         let inputs = proposal.inputs().iter().zip(&mut signed.psbt.inputs);
         for (input, (coin, fields)) in inputs.enumerate() {
-            // Script and amount are those the check proved; the PSBT's are not looked at.
-            let hash = coin.derived.witness_script.as_ref().and_then(|script| {
-                let all = EcdsaSighashType::All;
-                sighashes
-                    .p2wsh_signature_hash(input, script, coin.prevout.value, all)
-                    .ok()
-            });
-            let message = Message::from(hash.ok_or(SignError::Unsupported { input })?);
             let mut added = false;
             for key in coin.derived.keys.iter().filter(|k| k.cosigner == us.index) {
-                if self.has_signed(fields, &key.public_key, &message) {
-                    continue;
+                // Script and amount are those the check proved; the PSBT's are not looked at.
+                added |= match coin.derived.script_type {
+                    ScriptType::Wsh | ScriptType::ShWsh | ScriptType::Sh => {
+                        let message = sighashes.ecdsa(input);
+                        let message = message.ok_or(SignError::Unsupported { input })?;
+                        keys.add_ecdsa(fields, key, &message)
+                    }
+                    ScriptType::Tr => {
+                        let task = Schnorr::of(&mut sighashes, input, key, fields.sighash_type);
+                        let task = task.ok_or(SignError::Unsupported { input })?;
+                        keys.add_schnorr(fields, key, &task)
+                    }
                 }
-                let signature = keys.sign(key, &message).ok_or(SignError::Fault { input })?;
-                fields.partial_sigs.insert(key.public_key, signature);
-                added = true;
+                .ok_or(SignError::Fault { input })?;
             }
             if added {
                 signed.inputs_signed += 1;
@@ -200,131 +195,9 @@ impl Unlocked {
                 vault: vault.id(),
             })
     }
-
-    /// Whether a valid signature of ours is there already; it is never replaced. One that doesn't
-    /// verify is not ours and is.
-    fn has_signed(&self, fields: &psbt::Input, key: &PublicKey, message: &Message) -> bool {
-        fields.partial_sigs.get(key).is_some_and(|there| {
-            there.sighash_type == EcdsaSighashType::All
-                && self
-                    .secp
-                    .verify_ecdsa(message, &there.signature, &key.inner)
-                    .is_ok()
-        })
-    }
 }
 
 struct Us {
     index: usize,
     origin_len: usize,
-}
-
-/// The private keys of our address chains, each derived once: a coin then costs one more step.
-struct Chains<'a> {
-    unlocked: &'a Unlocked,
-    origin_len: usize,
-    chains: BTreeMap<Vec<ChildNumber>, Guarded>,
-}
-
-impl<'a> Chains<'a> {
-    const fn new(unlocked: &'a Unlocked, origin_len: usize) -> Self {
-        Self {
-            unlocked,
-            origin_len,
-            chains: BTreeMap::new(),
-        }
-    }
-
-    /// A signature that was verified against the public key the vault derived: that proves the
-    /// key right, and a fault while signing, which could give the key away, is caught.
-    fn sign(&mut self, key: &DerivedKey, message: &Message) -> Option<ecdsa::Signature> {
-        let secp = &self.unlocked.secp;
-        let below = key.path.as_ref().get(self.origin_len..)?;
-        let (index, branch) = below.split_last()?;
-        if !self.chains.contains_key(branch) {
-            let chain = self.unlocked.key.key.descend(secp, branch).ok()?;
-            self.chains.insert(branch.to_vec(), chain);
-        }
-        let child = self.chains.get(branch)?.descend(secp, &[*index]).ok()?;
-        let signature = secp.sign_ecdsa_low_r(message, &child.get().private_key);
-        secp.verify_ecdsa(message, &signature, &key.public_key.inner)
-            .ok()?;
-        Some(ecdsa::Signature {
-            signature,
-            sighash_type: EcdsaSighashType::All,
-        })
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-    use crate::account::{Account, AccountKey};
-    use crate::keystore::KeyInfo;
-    use crate::words;
-    use bitcoin::bip32::{DerivationPath, Xpub};
-    use bitcoin::secp256k1::Secp256k1;
-    use quorate_core::key::CosignerKey;
-
-    fn unlocked() -> Unlocked {
-        let secp = Secp256k1::new();
-        let mnemonic = words::from_entropy(&[9; 32]).unwrap();
-        let account = Account::first(Network::Regtest);
-        let key = AccountKey::derive(&secp, &mnemonic, account).unwrap();
-        let info = KeyInfo {
-            name: "alice".to_owned(),
-            network: account.network(),
-            key: CosignerKey::parse(&key.public_text(&secp), account.network()).unwrap(),
-        };
-        Unlocked::new(secp, key, info)
-    }
-
-    /// The key at `path` below the account, as a vault would derive it.
-    fn derived(unlocked: &Unlocked, path: &str) -> DerivedKey {
-        let below: DerivationPath = path.parse().unwrap();
-        let xpub: Xpub = unlocked
-            .info()
-            .key
-            .xpub()
-            .derive_pub(&unlocked.secp, &below)
-            .unwrap();
-        DerivedKey {
-            cosigner: 0,
-            public_key: PublicKey::new(xpub.public_key),
-            fingerprint: unlocked.info().key.fingerprint(),
-            path: unlocked.info().key.origin_path().extend(&below),
-        }
-    }
-
-    #[test]
-    fn a_signature_that_does_not_verify_never_leaves() {
-        let unlocked = unlocked();
-        let message = Message::from_digest([3; 32]);
-        let mut chains = Chains::new(&unlocked, 4);
-        let right = derived(&unlocked, "1/7");
-        assert!(chains.sign(&right, &message).is_some());
-        let wrong = DerivedKey {
-            public_key: derived(&unlocked, "1/8").public_key,
-            ..right.clone()
-        };
-        assert!(chains.sign(&wrong, &message).is_none());
-        let short = DerivedKey {
-            path: unlocked.info().key.origin_path().clone(),
-            ..right
-        };
-        assert!(chains.sign(&short, &message).is_none());
-    }
-
-    #[test]
-    fn keys_deeper_than_the_usual_are_found() {
-        let unlocked = unlocked();
-        let message = Message::from_digest([4; 32]);
-        let mut chains = Chains::new(&unlocked, 4);
-        for path in ["0/3", "2/3", "5/0/3", "3"] {
-            let key = derived(&unlocked, path);
-            assert!(chains.sign(&key, &message).is_some(), "{path}");
-        }
-        assert_eq!(chains.chains.len(), 4);
-    }
 }

@@ -27,8 +27,13 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 3,
+        name: "script types",
+        sql: include_str!("../migrations/0003_script_types.sql"),
+    },
+    Migration {
+        version: 4,
         name: "members",
-        sql: include_str!("../migrations/0003_members.sql"),
+        sql: include_str!("../migrations/0004_members.sql"),
     },
 ];
 

@@ -327,7 +327,9 @@ fn projection_follows_the_life_of_a_proposal() {
     // Closing freed its coins.
     assert!(store.read(|tx| tx.reservations(vault)).unwrap().is_empty());
     assert_eq!(
-        store.read(|tx| tx.proposal_by_txid(proposal.txid)).unwrap(),
+        store
+            .read(|tx| tx.proposal_by_txid(proposal.unsigned_txid))
+            .unwrap(),
         Some(proposal.id)
     );
     let prefix = &proposal.id.to_string()[..8];

@@ -9,6 +9,7 @@ use crate::{files, input, terminal};
 use quorate_coordinator::{Error, NewVault, VaultImport};
 use quorate_core::journal::Birth;
 use quorate_core::policy::Template;
+use quorate_core::script_type::ScriptType;
 use quorate_core::text::escape;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   quorate vault create family --policy 2-of-3 --key 'alice=[f00d1111/48h/0h/0h/2h]xpub...' \\
       --key 'bob=[f00d2222/48h/0h/0h/2h]xpub...' --key 'carol=[f00d3333/48h/0h/0h/2h]xpub...'
+  quorate vault create treasury --policy 3-of-5 --script tr --key ...
   quorate vault create savings --policy ours.toml --key alice=\"$(quorate signer key alice)\" ...")]
     Create(CreateArgs),
     /// List the vaults of this data folder
@@ -64,6 +66,9 @@ pub(crate) struct CreateArgs {
     /// A name out of `quorate policy list`, or a file of your own (FILE.toml)
     #[arg(long)]
     policy: String,
+    /// The kind of output: wsh, sh-wsh, sh or tr; the policy's own otherwise
+    #[arg(long, value_name = "TYPE")]
+    script: Option<ScriptType>,
     /// A cosigner's name and key: NAME=[fingerprint/path]xpub; once for each
     #[arg(long = "key", value_name = "NAME=KEY", required = true)]
     keys: Vec<String>,
@@ -118,7 +123,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
 
 fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
     let mut coordinator = context.coordinator()?;
-    let template = policy::load(&args.policy)?;
+    let mut template = policy::load(&args.policy)?;
+    template.script = args.script.unwrap_or(template.script);
     let keys = args
         .keys
         .iter()

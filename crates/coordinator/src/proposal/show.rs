@@ -30,7 +30,7 @@ pub(crate) fn view(
     Ok(ProposalView {
         id: known.row.id.to_string(),
         vault: row.name.clone(),
-        txid: known.row.txid.to_string(),
+        txid: known.txid.to_string(),
         status: status.word().to_owned(),
         memo: known.row.memo.clone(),
         fee_sat: review.fee.to_sat(),

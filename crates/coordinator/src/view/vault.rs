@@ -25,6 +25,8 @@ pub struct VaultView {
     pub network: String,
     /// Multipath descriptor with checksum.
     pub descriptor: String,
+    /// The kind of output: `wsh`, `sh-wsh`, `sh` or `tr`.
+    pub script: String,
     /// Signatures that the everyday path needs.
     pub threshold: usize,
     /// Who takes part.

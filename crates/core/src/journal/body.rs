@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct SignatureText {
     /// Index of the input in the unsigned transaction.
     pub input: u32,
-    /// The public key in the input's script, hex.
+    /// The public key in the input's script, hex: 33 bytes, or 32 in taproot (since version 2).
     pub public_key: String,
     /// The signature with its sighash byte, hex.
     pub signature: String,

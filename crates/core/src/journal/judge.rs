@@ -9,7 +9,7 @@ use crate::key::{KeyIdentity, SecretKind, find_secret};
 use crate::proposal::{Proposal, ProposalId, SignatureSet};
 use crate::psbt::{ForeignPsbt, RawSignature, admit_with, read, to_base64};
 use crate::text::{check_line, check_name, escape};
-use crate::vault::Vault;
+use crate::vault::{DerivedKey, Vault};
 use crate::workers::Workers;
 use bitcoin::bip32::Xpub;
 use bitcoin::{Psbt, ScriptBuf, Transaction, Witness, consensus};
@@ -188,8 +188,8 @@ fn contribution(proposal: &Proposal, texts: &[SignatureText], workers: &dyn Work
             bytes(&text.signature),
         ) {
             (Some(raw), Some(key), Some(value)) => {
-                places[input].push((place, key.clone(), value.clone()));
-                raw.push(RawSignature::Partial { key, value });
+                raw.push(as_in_a_file(&inputs[input].derived.keys, &key, &value));
+                places[input].push((place, key, value));
             }
             _ => refused.push(RefusedPart {
                 place,
@@ -213,8 +213,8 @@ fn contribution(proposal: &Proposal, texts: &[SignatureText], workers: &dyn Work
         .new
         .iter()
         .map(|one| {
-            let (slot, signature) = (one.slot, one.signature.to_vec());
-            (slot.input, slot.public_key.to_bytes(), signature)
+            let key = one.signature.key_bytes(&one.slot.public_key);
+            (one.slot.input, key, one.signature.to_vec())
         })
         .collect();
     // Refusals come in the order in which the signatures of an input were given.
@@ -238,6 +238,29 @@ fn contribution(proposal: &Proposal, texts: &[SignatureText], workers: &dyn Work
         Judgement::Sound
     } else {
         Judgement::Partly(refused)
+    }
+}
+
+/// A signature of the journal as it would stand in a PSBT. A key of 32 bytes is a taproot key, whose
+/// leaf follows from it.
+fn as_in_a_file(keys: &[DerivedKey], key: &[u8], value: &[u8]) -> RawSignature {
+    let value = value.to_vec();
+    if key.len() != 32 {
+        let key = key.to_vec();
+        return RawSignature::Partial { key, value };
+    }
+    let mut keys = keys.iter();
+    let known = keys.find(|known| known.public_key.inner.serialize()[1..] == *key);
+    match known.map(|known| known.leaf) {
+        Some(None) => RawSignature::TapKey { value },
+        Some(Some(leaf)) => {
+            let key = [key, leaf.as_ref()].concat();
+            RawSignature::TapScript { key, value }
+        }
+        None => RawSignature::TapScript {
+            key: key.to_vec(),
+            value,
+        },
     }
 }
 

@@ -5,9 +5,10 @@
 
 use super::{Policy, PolicyError, SpendingPath, Timelock};
 use bitcoin::Sequence;
+use miniscript::descriptor::ShInner;
 use miniscript::policy::Liftable;
 use miniscript::policy::semantic::Policy as Meaning;
-use miniscript::{Descriptor, MiniscriptKey};
+use miniscript::{Descriptor, MiniscriptKey, Terminal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a descriptor has no policy of ours.
@@ -15,11 +16,20 @@ use std::collections::{BTreeMap, BTreeSet};
 #[non_exhaustive]
 pub enum AnalyzeError {
     /// Another kind of output.
-    #[error("the descriptor is {found}(…): this version handles wsh(…) vaults only")]
-    NotWsh {
+    #[error(
+        "the descriptor is {found}(…), which isn't for several cosigners: Quorate handles wsh(…), \
+         sh(wsh(…)), sh(multi(…)), sh(sortedmulti(…)) and tr(…)"
+    )]
+    NotAVault {
         /// The outermost function.
         found: &'static str,
     },
+    /// Miniscript in P2SH.
+    #[error(
+        "the descriptor is sh(…) with something else than multi(…) or sortedmulti(…) in it: other \
+         programs, Bitcoin Core among them, couldn't spend from it"
+    )]
+    NotLegacyMulti,
     /// A hash lock.
     #[error("the descriptor has a hash lock: Quorate handles signatures and timelocks only")]
     HashLock,
@@ -76,13 +86,22 @@ pub enum AnalyzeError {
     Miniscript(String),
 }
 
-/// Reads the policy out of a descriptor. `cosigner_of` says whose a key is.
+/// Whose a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// A cosigner's, as an index.
+    Cosigner(usize),
+    /// Nobody's: a point without a known private key. It never signs.
+    Nobody,
+}
+
+/// Reads the policy out of a descriptor. `holder_of` says whose a key is.
 pub fn analyze<Pk: MiniscriptKey>(
     descriptor: &Descriptor<Pk>,
     cosigners: usize,
-    cosigner_of: impl Fn(&Pk) -> Option<usize>,
+    holder_of: impl Fn(&Pk) -> Option<Holder>,
 ) -> Result<Policy, AnalyzeError> {
-    let paths = analyze_paths(descriptor, cosigner_of)?;
+    let paths = analyze_paths(descriptor, holder_of)?;
     let paths = paths.into_iter().map(|path| path.spending_path()).collect();
     Ok(Policy::new(paths, cosigners)?)
 }
@@ -114,21 +133,23 @@ impl<Pk> AnalyzedPath<Pk> {
 /// As [`analyze`], without the checks of [`Policy::check`] and with the keys of each path.
 pub(crate) fn analyze_paths<Pk: MiniscriptKey>(
     descriptor: &Descriptor<Pk>,
-    cosigner_of: impl Fn(&Pk) -> Option<usize>,
+    holder_of: impl Fn(&Pk) -> Option<Holder>,
 ) -> Result<Vec<AnalyzedPath<Pk>>, AnalyzeError> {
-    let Descriptor::Wsh(wsh) = descriptor else {
-        return Err(AnalyzeError::NotWsh {
-            found: function_name(descriptor),
-        });
-    };
-    let meaning = wsh
+    check_kind(descriptor)?;
+    let meaning = descriptor
         .lift()
-        .map_err(|e| AnalyzeError::Miniscript(e.to_string()))?;
+        .map_err(|e| AnalyzeError::Miniscript(e.to_string()))?
+        .normalized();
     check_units(&locks_of(&meaning)?)?;
 
     let mut paths: Vec<AnalyzedPath<Pk>> = Vec::new();
-    for part in alternatives(&meaning) {
-        for path in paths_of(part, &cosigner_of)? {
+    // An internal key that is nobody's only closes the key path.
+    let nobody = |part: &&Meaning<Pk>| matches!(part, Meaning::Key(key) if holder_of(key) == Some(Holder::Nobody));
+    for part in alternatives(&meaning)
+        .into_iter()
+        .filter(|part| !nobody(part))
+    {
+        for path in paths_of(part, &holder_of)? {
             add(&mut paths, path)?;
         }
     }
@@ -174,12 +195,12 @@ fn merge<Pk>(
 /// What one alternative allows before and after each of its locks.
 fn paths_of<Pk: MiniscriptKey>(
     part: &Meaning<Pk>,
-    cosigner_of: &impl Fn(&Pk) -> Option<usize>,
+    holder_of: &impl Fn(&Pk) -> Option<Holder>,
 ) -> Result<Vec<AnalyzedPath<Pk>>, AnalyzeError> {
     let mut paths: Vec<AnalyzedPath<Pk>> = Vec::new();
     let moments = std::iter::once(None).chain(locks_of(part)?.into_iter().map(Some));
     for lock in moments {
-        let quorum = match at(part, lock, cosigner_of)? {
+        let quorum = match at(part, lock, holder_of)? {
             Truth::Never => continue,
             Truth::Always => return Err(AnalyzeError::NoSignature),
             Truth::Quorum(quorum) => quorum,
@@ -206,18 +227,18 @@ enum Truth<Pk> {
 fn at<Pk: MiniscriptKey>(
     meaning: &Meaning<Pk>,
     now: Option<Timelock>,
-    cosigner_of: &impl Fn(&Pk) -> Option<usize>,
+    holder_of: &impl Fn(&Pk) -> Option<Holder>,
 ) -> Result<Truth<Pk>, AnalyzeError> {
     Ok(match meaning {
         Meaning::Unsatisfiable => Truth::Never,
         Meaning::Trivial => Truth::Always,
-        Meaning::Key(key) => {
-            let cosigner = cosigner_of(key).ok_or(AnalyzeError::UnknownKey)?;
-            Truth::Quorum(Quorum {
+        Meaning::Key(key) => match holder_of(key).ok_or(AnalyzeError::UnknownKey)? {
+            Holder::Nobody => Truth::Never,
+            Holder::Cosigner(cosigner) => Truth::Quorum(Quorum {
                 threshold: 1,
                 keys: BTreeMap::from([(cosigner, key.clone())]),
-            })
-        }
+            }),
+        },
         Meaning::After(_) | Meaning::Older(_) => match lock_of(meaning)? {
             Some(lock) if now.is_some_and(|now| lock <= now) => Truth::Always,
             _ => Truth::Never,
@@ -228,7 +249,7 @@ fn at<Pk: MiniscriptKey>(
         Meaning::Thresh(thresh) => {
             let (mut needed, mut quorums) = (thresh.k(), Vec::new());
             for part in thresh.iter() {
-                match at(part, now, cosigner_of)? {
+                match at(part, now, holder_of)? {
                     Truth::Never => {}
                     Truth::Always => needed = needed.saturating_sub(1),
                     Truth::Quorum(quorum) => quorums.push(quorum),
@@ -309,6 +330,23 @@ fn check_units(locks: &BTreeSet<Timelock>) -> Result<(), AnalyzeError> {
         0 => Ok(()),
         all if all == locks.len() => Ok(()),
         _ => Err(AnalyzeError::MixedLocks),
+    }
+}
+
+/// Whether it is a kind of output that several cosigners guard.
+fn check_kind<Pk: MiniscriptKey>(descriptor: &Descriptor<Pk>) -> Result<(), AnalyzeError> {
+    match descriptor {
+        Descriptor::Wsh(_) | Descriptor::Tr(_) => Ok(()),
+        Descriptor::Sh(sh) => match sh.as_inner() {
+            ShInner::Wsh(_) | ShInner::SortedMulti(_) => Ok(()),
+            ShInner::Ms(script) if matches!(script.node, Terminal::Multi(_)) => Ok(()),
+            ShInner::Ms(_) | ShInner::Wpkh(_) => Err(AnalyzeError::NotLegacyMulti),
+        },
+        Descriptor::Bare(_) | Descriptor::Pkh(_) | Descriptor::Wpkh(_) => {
+            Err(AnalyzeError::NotAVault {
+                found: function_name(descriptor),
+            })
+        }
     }
 }
 

@@ -7,18 +7,41 @@
 //!    passed lock counts as a signature.
 //! 3. Otherwise `or_d(first path, later paths)`. A cosigner who occurs again signs there with a
 //!    key from the next pair of branches (`<2;3>`, …), because one script mustn't repeat a key.
+//!
+//! Taproot needs neither 2 nor 3: each path is a leaf of its own (`multi_a`), the first one nearest
+//! to the root, where spending is cheapest. The internal key is the single key of the first path if
+//! that is what it asks for, and otherwise BIP341's point that nobody can sign for.
 
-use super::{Policy, PolicyError, SpendingPath};
-use crate::key::CosignerKey;
+use super::{MAX_LEGACY, Policy, PolicyError, SpendingPath};
+use crate::key::{CosignerKey, NUMS};
+use crate::script_type::ScriptType;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes the policy as a descriptor over these keys, without a checksum; `keys[i]` is cosigner i.
-pub fn compile(policy: &Policy, keys: &[CosignerKey]) -> Result<String, PolicyError> {
+pub fn compile(
+    policy: &Policy,
+    script: ScriptType,
+    keys: &[CosignerKey],
+) -> Result<String, PolicyError> {
     policy.check(keys.len())?;
-    Ok(compile_with(policy, |cosigner, pair| {
+    if script == ScriptType::Sh {
+        check_legacy(policy)?;
+    }
+    Ok(compile_with(policy, script, |cosigner, pair| {
         let (receive, change) = branch_pair(pair);
         format!("{}/<{receive};{change}>/*", keys[cosigner])
     }))
+}
+
+/// P2SH scripts have at most 520 bytes, which is 15 keys, and signers know quorums there only.
+fn check_legacy(policy: &Policy) -> Result<(), PolicyError> {
+    match &policy.paths[..] {
+        [only] if only.cosigners.len() <= MAX_LEGACY => Ok(()),
+        [only] => Err(PolicyError::TooManyLegacy {
+            found: only.cosigners.len(),
+        }),
+        _ => Err(PolicyError::LegacyPaths),
+    }
 }
 
 /// The branches that a cosigner's `pair`-th key in the script is derived on.
@@ -27,12 +50,26 @@ pub(crate) const fn branch_pair(pair: u32) -> (u32, u32) {
 }
 
 /// As [`compile`], for a checked policy, with `key` writing a cosigner's n-th key.
-pub(crate) fn compile_with(policy: &Policy, key: impl Fn(usize, u32) -> String) -> String {
+pub(crate) fn compile_with(
+    policy: &Policy,
+    script: ScriptType,
+    key: impl Fn(usize, u32) -> String,
+) -> String {
     let mut keys = Keys {
         write: key,
         used: BTreeMap::new(),
     };
-    let script = match &policy.paths[..] {
+    match script {
+        ScriptType::Wsh => format!("wsh({})", one_script(policy, &mut keys)),
+        ScriptType::ShWsh => format!("sh(wsh({}))", one_script(policy, &mut keys)),
+        ScriptType::Sh => format!("sh({})", one_script(policy, &mut keys)),
+        ScriptType::Tr => taproot(policy, &mut keys),
+    }
+}
+
+/// All paths in one script.
+fn one_script(policy: &Policy, keys: &mut Keys<impl Fn(usize, u32) -> String>) -> String {
+    match &policy.paths[..] {
         [] => String::new(),
         [only] => format!(
             "sortedmulti({},{})",
@@ -50,18 +87,36 @@ pub(crate) fn compile_with(policy: &Policy, key: impl Fn(usize, u32) -> String) 
             format!("thresh({},{})", first.threshold, parts.join(","))
         }
         [first, later @ ..] => {
-            let first = keys.quorum(first, "");
-            let later: Vec<String> = later
-                .iter()
-                .map(|path| match path.lock {
-                    Some(lock) => format!("and_v({},{lock})", keys.quorum(path, "v:")),
-                    None => keys.quorum(path, ""),
-                })
-                .collect();
+            let first = keys.quorum(first, "", "multi");
+            let later: Vec<String> = later.iter().map(|path| keys.path(path, "multi")).collect();
             format!("or_d({first},{})", nest(&later))
         }
+    }
+}
+
+/// Every path a leaf.
+fn taproot(policy: &Policy, keys: &mut Keys<impl Fn(usize, u32) -> String>) -> String {
+    let (internal, leaves) = match &policy.paths[..] {
+        [first, later @ ..] if first.cosigners.len() == 1 => (keys.list(&first.cosigners), later),
+        all => (NUMS.to_owned(), all),
     };
-    format!("wsh({script})")
+    let leaves: Vec<String> = leaves
+        .iter()
+        .map(|path| keys.path(path, "multi_a"))
+        .collect();
+    match tree(&leaves) {
+        Some(tree) => format!("tr({internal},{tree})"),
+        None => format!("tr({internal})"),
+    }
+}
+
+/// `{a,{b,c}}`: what comes earlier stands higher.
+fn tree(leaves: &[String]) -> Option<String> {
+    let (first, rest) = leaves.split_first()?;
+    Some(match tree(rest) {
+        Some(rest) => format!("{{{first},{rest}}}"),
+        None => first.clone(),
+    })
 }
 
 /// Rule 2: the same cosigners everywhere and one signature less each time.
@@ -103,12 +158,20 @@ impl<F: Fn(usize, u32) -> String> Keys<F> {
         self.each(cosigners).join(",")
     }
 
-    fn quorum(&mut self, path: &SpendingPath, wrapper: &str) -> String {
+    fn quorum(&mut self, path: &SpendingPath, wrapper: &str, multi: &str) -> String {
         let keys = self.list(&path.cosigners);
         if path.cosigners.len() == 1 {
             format!("{wrapper}pk({keys})")
         } else {
-            format!("{wrapper}multi({},{keys})", path.threshold)
+            format!("{wrapper}{multi}({},{keys})", path.threshold)
+        }
+    }
+
+    /// A quorum with its lock.
+    fn path(&mut self, path: &SpendingPath, multi: &str) -> String {
+        match path.lock {
+            Some(lock) => format!("and_v({},{lock})", self.quorum(path, "v:", multi)),
+            None => self.quorum(path, "", multi),
         }
     }
 }

@@ -7,7 +7,7 @@ mod compile;
 mod explain;
 mod template;
 
-pub use analyze::{AnalyzeError, analyze};
+pub use analyze::{AnalyzeError, Holder, analyze};
 pub use compile::compile;
 pub use explain::explain;
 pub use template::{Template, TemplateError};
@@ -21,6 +21,9 @@ use std::fmt;
 
 /// The most keys that a script of this kind can count (BIP383).
 pub const MAX_COSIGNERS: usize = 20;
+
+/// The most keys that fit a script of P2SH, which has at most 520 bytes (BIP383).
+pub const MAX_LEGACY: usize = 15;
 
 /// Who may spend: the first path needs no lock, each later one opens later and asks for less or
 /// for others.
@@ -145,6 +148,21 @@ pub enum PolicyError {
         /// How many.
         found: usize,
     },
+    /// More keys than P2SH has room for.
+    #[error(
+        "the policy has {found} cosigners: a script of the old kind (sh) has room for {MAX_LEGACY}; \
+         choose wsh or tr"
+    )]
+    TooManyLegacy {
+        /// How many.
+        found: usize,
+    },
+    /// Several paths in P2SH.
+    #[error(
+        "a vault of the old kind (sh) has one spending path without a timelock: choose wsh or tr \
+         for a policy with recovery paths"
+    )]
+    LegacyPaths,
     /// A cosigner in no path.
     #[error("cosigner number {cosigner} is in no spending path: add it to one or leave it out")]
     Unused {

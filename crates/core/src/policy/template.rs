@@ -5,6 +5,7 @@
 mod reader;
 
 use super::{Policy, PolicyError, SpendingPath, Timelock};
+use crate::script_type::ScriptType;
 use reader::{Fields, Located, Reader};
 use std::collections::BTreeSet;
 
@@ -41,6 +42,8 @@ pub struct Template {
     pub title: String,
     /// One sentence about what it is for.
     pub summary: String,
+    /// The kind of output its vaults use, unless another is asked for.
+    pub script: ScriptType,
     /// What each cosigner is called in the template, in the order in which keys are given.
     pub roles: Vec<String>,
     /// The policy over them.
@@ -191,9 +194,10 @@ impl Template {
                 "a short name of letters, digits, `-`, `_` and `.`, at most 40",
             )
         })?;
-        if fields.required_text("script", "write script = \"wsh\"")? != "wsh" {
-            return Err(fields.wrong("script", "\"wsh\", the only kind this version makes"));
-        }
+        let script = fields
+            .required_text("script", "write script = \"wsh\"")?
+            .parse()
+            .map_err(|_| fields.wrong("script", "\"wsh\", \"sh-wsh\", \"sh\" or \"tr\""))?;
         let roles = read_roles(&fields)?;
         let paths = fields
             .tables("path", "write one [[path]] table for each way to spend")?
@@ -211,6 +215,7 @@ impl Template {
             title: fields.text("title")?.unwrap_or_else(|| name.clone()),
             summary: fields.text("summary")?.unwrap_or_default(),
             name,
+            script,
             roles,
             policy,
         })

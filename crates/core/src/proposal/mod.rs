@@ -8,6 +8,8 @@ mod locks;
 mod pinned;
 mod places;
 mod quorum;
+mod sighash;
+mod signature;
 
 pub use decide::{Refusal, abandon, admit, release};
 pub use error::{PinError, UtxoFault};
@@ -17,3 +19,5 @@ pub use locks::relative_lock;
 pub(crate) use locks::{meets_after, meets_older};
 pub use pinned::{Proposal, ProposalInput, ProposalOutput};
 pub use quorum::{SignatureSet, SignedInputs, Slot};
+pub use sighash::Sighashes;
+pub use signature::Signature;

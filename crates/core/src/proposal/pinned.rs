@@ -10,8 +10,12 @@ use super::error::UtxoFault;
 use super::id::ProposalId;
 use super::places::Places;
 use crate::keychain::Keychain;
+use crate::script_type::ScriptType;
 use crate::vault::{Derived, Vault, VaultId};
-use bitcoin::{Amount, EcdsaSighashType, OutPoint, Psbt, Transaction, TxOut, Txid, psbt};
+use bitcoin::psbt::PsbtSighashType;
+use bitcoin::{
+    Amount, EcdsaSighashType, OutPoint, Psbt, TapSighashType, Transaction, TxOut, Txid, psbt,
+};
 use std::collections::BTreeSet;
 
 /// One coin the proposal spends.
@@ -64,8 +68,8 @@ impl Proposal {
                 return Err(PinError::DuplicateInput { input });
             }
             let prevout = previous_output(input, outpoint, fields)?;
-            check_sighash_type(input, fields)?;
             let derived = places.of_input(input, outpoint, prevout, fields)?.clone();
+            check_sighash_type(input, derived.script_type, fields)?;
             inputs.push(ProposalInput {
                 outpoint,
                 prevout: prevout.clone(),
@@ -110,10 +114,17 @@ impl Proposal {
     pub const fn vault(&self) -> VaultId {
         self.vault
     }
-    /// The id the final transaction will have: a segwit transaction's id doesn't cover signatures.
+    /// The id the final transaction will have: a segwit transaction's id doesn't cover signatures. In
+    /// P2SH it does; there it is `None`.
+    #[must_use]
+    pub fn final_txid(&self) -> Option<Txid> {
+        crate::psbt::final_txid(&self.psbt)
+    }
+    /// [`Self::final_txid`], or the id of the unsigned transaction where that isn't known.
     #[must_use]
     pub fn txid(&self) -> Txid {
-        self.psbt.unsigned_tx.compute_txid()
+        self.final_txid()
+            .unwrap_or_else(|| self.psbt.unsigned_tx.compute_txid())
     }
     /// The request, without signatures.
     #[must_use]
@@ -198,10 +209,18 @@ fn previous_output(
     }
 }
 
-fn check_sighash_type(input: usize, fields: &psbt::Input) -> Result<(), PinError> {
+/// T11: ALL; in taproot also DEFAULT, which covers the same and takes a byte less (BIP341).
+fn check_sighash_type(
+    input: usize,
+    script_type: ScriptType,
+    fields: &psbt::Input,
+) -> Result<(), PinError> {
+    let default = |found: PsbtSighashType| {
+        script_type == ScriptType::Tr && found == TapSighashType::Default.into()
+    };
     match fields.sighash_type {
         None => Ok(()),
-        Some(found) if found == EcdsaSighashType::All.into() => Ok(()),
+        Some(found) if found == EcdsaSighashType::All.into() || default(found) => Ok(()),
         Some(found) => Err(PinError::Sighash {
             input,
             found: found.to_string(),

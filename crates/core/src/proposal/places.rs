@@ -5,14 +5,11 @@ use super::PinError;
 use crate::keychain::Keychain;
 use crate::vault::{Derived, Vault};
 use bitcoin::bip32::{ChildNumber, KeySource};
-use bitcoin::secp256k1::PublicKey;
-use bitcoin::{OutPoint, Script, ScriptBuf, TxOut, psbt};
+use bitcoin::{OutPoint, Script, TxOut, psbt};
 use std::collections::BTreeMap;
 
 /// Distinct places tried for one script, each on both keychains; honest PSBTs name one (T18).
 const MAX_HINTS: usize = 8;
-
-type Derivations = BTreeMap<PublicKey, KeySource>;
 
 /// Derives what the hints point at, each place once.
 pub(super) struct Places<'a> {
@@ -39,7 +36,8 @@ impl<'a> Places<'a> {
         prevout: &TxOut,
         fields: &psbt::Input,
     ) -> Result<&Derived, PinError> {
-        let hints = self.hints(&fields.bip32_derivation);
+        let taproot = fields.tap_key_origins.values().map(|(_, source)| source);
+        let hints = self.hints(fields.bip32_derivation.values().chain(taproot));
         if hints.is_empty() {
             return Err(PinError::NoDerivation { input, outpoint });
         }
@@ -50,14 +48,37 @@ impl<'a> Places<'a> {
             outpoint,
             vault,
         })?;
-        let foreign = |field| PinError::ForeignScript { input, field };
-        if !agrees(&fields.witness_script, &derived.witness_script) {
-            return Err(foreign("witness script"));
+        let taproot = derived.taproot.as_ref();
+        let mut leaves = fields.tap_scripts.iter();
+        let known_leaves = leaves.all(|(proof, script)| {
+            taproot.is_some_and(|taproot| taproot.leaves.get(proof) == Some(script))
+        });
+        let checks = [
+            (
+                "witness script",
+                agrees(&fields.witness_script, derived.witness_script.as_ref()),
+            ),
+            (
+                "redeem script",
+                agrees(&fields.redeem_script, derived.redeem_script.as_ref()),
+            ),
+            (
+                "taproot internal key",
+                agrees(&fields.tap_internal_key, taproot.map(|t| &t.internal_key)),
+            ),
+            (
+                "taproot root",
+                agrees(
+                    &fields.tap_merkle_root,
+                    taproot.and_then(|t| t.merkle_root.as_ref()),
+                ),
+            ),
+            ("taproot leaf", known_leaves),
+        ];
+        match checks.iter().find(|(_, agrees)| !agrees) {
+            Some(&(field, _)) => Err(PinError::ForeignScript { input, field }),
+            None => Ok(derived),
         }
-        if !agrees(&fields.redeem_script, &derived.redeem_script) {
-            return Err(foreign("redeem script"));
-        }
-        Ok(derived)
     }
 
     /// Where in the vault an output returns to, if it does. One that claims to and doesn't is
@@ -77,11 +98,16 @@ impl<'a> Places<'a> {
         if !claims {
             return Ok(None);
         }
-        let hints = self.hints(&fields.bip32_derivation);
+        let taproot = fields.tap_key_origins.values().map(|(_, source)| source);
+        let hints = self.hints(fields.bip32_derivation.values().chain(taproot));
         self.find(&txout.script_pubkey, &hints)
             .filter(|derived| {
-                agrees(&fields.witness_script, &derived.witness_script)
-                    && agrees(&fields.redeem_script, &derived.redeem_script)
+                let taproot = derived.taproot.as_ref();
+                let tree = taproot.and_then(|taproot| taproot.tree.as_ref());
+                agrees(&fields.witness_script, derived.witness_script.as_ref())
+                    && agrees(&fields.redeem_script, derived.redeem_script.as_ref())
+                    && agrees(&fields.tap_internal_key, taproot.map(|t| &t.internal_key))
+                    && agrees(&fields.tap_tree, tree)
             })
             .map(|derived| Some((derived.keychain, derived.index)))
             .ok_or(PinError::FakeChange {
@@ -118,9 +144,9 @@ impl<'a> Places<'a> {
     /// The places that derivations may mean, likeliest first. Which numbers a vault gives its
     /// chains differs (`<0;1>`, `<1;0>`, `<7;4>`, a pair for each path that a key is in), so both
     /// keychains are tried: first the one known for the path, else even as receive, odd as change.
-    fn hints(&self, derivations: &Derivations) -> Vec<(Keychain, u32)> {
+    fn hints<'d>(&self, derivations: impl Iterator<Item = &'d KeySource>) -> Vec<(Keychain, u32)> {
         let mut likely: Vec<(Keychain, u32)> = Vec::with_capacity(2);
-        for (_, path) in derivations.values() {
+        for (_, path) in derivations {
             let path: &[ChildNumber] = path.as_ref();
             let Some((&ChildNumber::Normal { index }, branch)) = path.split_last() else {
                 continue;
@@ -155,8 +181,8 @@ impl<'a> Places<'a> {
 }
 
 /// A field that is absent agrees with anything: trimmed PSBTs are welcome.
-fn agrees(field: &Option<ScriptBuf>, ours: &Option<ScriptBuf>) -> bool {
-    field.is_none() || field == ours
+fn agrees<T: PartialEq>(field: &Option<T>, ours: Option<&T>) -> bool {
+    field.as_ref().is_none_or(|field| ours == Some(field))
 }
 
 #[cfg(test)]
@@ -185,9 +211,9 @@ mod tests {
         Vault::from_descriptor(Network::Regtest, &text.replace("<0;1>", branches), None).unwrap()
     }
 
-    fn derivations(derived: &Derived) -> Derivations {
+    fn derivations(derived: &Derived) -> Vec<KeySource> {
         let keys = derived.keys.iter();
-        keys.map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
+        keys.map(|key| (key.fingerprint, key.path.clone()))
             .collect()
     }
 
@@ -202,7 +228,7 @@ mod tests {
                     // Different indexes, or the other chain's place would be known already.
                     let place = index * 2 + u32::from(keychain == Keychain::Change);
                     let derived = vault.derive(keychain, place).unwrap();
-                    let hints = places.hints(&derivations(&derived));
+                    let hints = places.hints(derivations(&derived).iter());
                     let found = places.find(&derived.script_pubkey, &hints);
                     assert_eq!(found, Some(&derived), "{branches}");
                 }
@@ -217,11 +243,11 @@ mod tests {
         let vault = vault("<7;4>");
         let derived = vault.derive(Keychain::Change, 6).unwrap();
         let mut short = derivations(&derived);
-        for (_, path) in short.values_mut() {
+        for (_, path) in &mut short {
             *path = "4/6".parse().unwrap();
         }
         let mut places = Places::new(&vault);
-        let hints = places.hints(&short);
+        let hints = places.hints(short.iter());
         assert_eq!(places.find(&derived.script_pubkey, &hints), Some(&derived));
     }
 }

@@ -3,12 +3,14 @@
 
 use super::locks::{meets_after, meets_older};
 use super::pinned::Proposal;
-use bitcoin::{PublicKey, Transaction, TxIn, ecdsa};
+use super::signature::Signature;
+use bitcoin::{PublicKey, Transaction, TxIn};
 use miniscript::policy::Liftable;
 use miniscript::policy::semantic::Policy;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The place of one signature: an input and a key in that input's script.
+/// The place of one signature: an input and a key in that input's script. No key is in two places of
+/// a script, so a taproot key's leaf follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
     /// Index of the input.
@@ -18,7 +20,7 @@ pub struct Slot {
 }
 
 /// Verified signatures of one proposal: the first valid one for a slot stays.
-pub type SignatureSet = BTreeMap<Slot, ecdsa::Signature>;
+pub type SignatureSet = BTreeMap<Slot, Signature>;
 
 /// What a set of signatures amounts to for a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,14 +4,11 @@
 //! (trimmed files of some devices are welcome). Then each signature stands for itself: one that is
 //! refused costs no other, and one that is already kept is never replaced.
 
+use super::judge::Judge;
 use super::unchanged::{same_fields, same_transaction};
 use super::wire::{ForeignPsbt, RawSignature};
-use crate::key::SECP;
-use crate::proposal::{Proposal, SignatureSet, Slot};
+use crate::proposal::{Proposal, Sighashes, Signature, SignatureSet, Slot};
 use crate::workers::{Alone, Workers, in_pieces};
-use bitcoin::secp256k1::{self, Message, Secp256k1};
-use bitcoin::sighash::SighashCache;
-use bitcoin::{EcdsaSighashType, PublicKey, Transaction, ecdsa};
 use std::ops::Range;
 
 /// Why a whole file was refused.
@@ -62,7 +59,7 @@ pub struct Admitted {
     /// Whose key made it, by index.
     pub cosigner: usize,
     /// The signature.
-    pub signature: ecdsa::Signature,
+    pub signature: Signature,
 }
 
 /// Judges every signature in `foreign` as one for `proposal`, of which `kept` is there already.
@@ -82,7 +79,7 @@ pub fn admit_with(
     workers: &dyn Workers,
 ) -> Result<Admission, ContributionError> {
     same_transaction(proposal.transaction(), &foreign.psbt.unsigned_tx)?;
-    same_fields(proposal.psbt(), &foreign.psbt)?;
+    same_fields(proposal, &foreign.psbt)?;
     let pieces = in_pieces(workers, foreign.signatures.len(), &|inputs| {
         judge_inputs(proposal, foreign, kept, inputs)
     });
@@ -102,24 +99,26 @@ fn judge_inputs(
     kept: &SignatureSet,
     inputs: Range<usize>,
 ) -> Admission {
-    let secp = &*SECP;
-    let mut cache = SighashCache::new(proposal.transaction());
+    let mut sighashes = Sighashes::new(proposal);
     let mut admission = Admission::default();
     for (number, raw) in (0u32..).zip(&foreign.signatures) {
         if raw.is_empty() || !inputs.contains(&(number as usize)) {
             continue;
         }
-        let mut input = Input::new(proposal, number, &mut cache);
+        let asked = foreign.psbt.inputs[number as usize].sighash_type;
+        let mut input = Judge::new(proposal, number, asked, &mut sighashes);
         let first_new = admission.new.len();
-        let in_witness = |one: &RawSignature| matches!(one, RawSignature::Witness { .. });
+        let coin = &proposal.inputs()[number as usize].derived;
+        let is_taproot = coin.taproot.is_some();
+        let in_witness = |one: &RawSignature| one.is_candidate(is_taproot);
         // Whose they are shows only by trying every key: no more of them than keys, or a file could
         // keep us busy for minutes.
-        let crowded = raw.iter().filter(|one| in_witness(one)).count() > input.keys().len();
+        let crowded = raw.iter().filter(|one| in_witness(one)).count() > coin.keys.len();
         if crowded {
             admission.refused.push(input.refuse(None, "the finalized input has more signatures than the vault has keys: sign the exported file again"));
         }
         for signature in raw.iter().filter(|one| !(crowded && in_witness(one))) {
-            match input.judge(secp, signature) {
+            match input.judge(signature) {
                 Ok(Some(admitted)) if kept.contains_key(&admitted.slot) => {
                     admission.known.push(admitted.slot)
                 }
@@ -134,157 +133,4 @@ fn judge_inputs(
         }
     }
     admission
-}
-
-/// What is needed to judge the signatures of one input.
-struct Input<'a> {
-    number: u32,
-    proposal: &'a Proposal,
-    message: Option<Message>,
-    field: Option<bitcoin::psbt::PsbtSighashType>,
-}
-
-impl<'a> Input<'a> {
-    fn new(proposal: &'a Proposal, number: u32, cache: &mut SighashCache<&'a Transaction>) -> Self {
-        let index = number as usize;
-        let coin = &proposal.inputs()[index];
-        // Our own script and amount: nothing of the foreign file goes into what is verified.
-        let message = coin.derived.witness_script.as_ref().and_then(|script| {
-            cache
-                .p2wsh_signature_hash(index, script, coin.prevout.value, EcdsaSighashType::All)
-                .ok()
-        });
-        Self {
-            number,
-            proposal,
-            message: message.map(Message::from),
-            field: proposal.psbt().inputs[index].sighash_type,
-        }
-    }
-
-    fn judge(
-        &mut self,
-        secp: &Secp256k1<secp256k1::VerifyOnly>,
-        raw: &RawSignature,
-    ) -> Result<Option<Admitted>, RefusedSignature> {
-        match raw {
-            RawSignature::Partial { key, value } => self.partial(secp, key, value).map(Some),
-            RawSignature::Witness { value } => self.witness(secp, value),
-        }
-    }
-
-    fn keys(&self) -> &'a [crate::vault::DerivedKey] {
-        &self.proposal.inputs()[self.number as usize].derived.keys
-    }
-
-    fn refuse(&self, cosigner: Option<usize>, reason: &str) -> RefusedSignature {
-        RefusedSignature {
-            input: self.number,
-            cosigner,
-            reason: reason.to_owned(),
-        }
-    }
-
-    fn partial(
-        &self,
-        secp: &Secp256k1<secp256k1::VerifyOnly>,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<Admitted, RefusedSignature> {
-        // By its bytes: to read a point costs a square root, and only ours matter.
-        let known = self
-            .keys()
-            .iter()
-            .find(|known| known.public_key.inner.serialize() == *key);
-        let Some(known) = known else {
-            return Err(self.refuse(None, match PublicKey::from_slice(key) {
-                Ok(_) => "its key doesn't belong to this input: check that the right device or account signed",
-                Err(_) => "it names something that isn't a public key",
-            }));
-        };
-        let public_key = known.public_key;
-        let cosigner = Some(known.cosigner);
-        let signature = self
-            .parse(value)
-            .map_err(|reason| self.refuse(cosigner, reason))?;
-        if !self.verifies(secp, &signature, public_key) {
-            return Err(self.refuse(cosigner, "it isn't a valid signature of this transaction by that key: sign the exported file again"));
-        }
-        Ok(Admitted {
-            slot: Slot {
-                input: self.number,
-                public_key,
-            },
-            cosigner: known.cosigner,
-            signature,
-        })
-    }
-
-    /// An element of a final witness: whose signature it is shows only by trying the keys.
-    fn witness(
-        &self,
-        secp: &Secp256k1<secp256k1::VerifyOnly>,
-        value: &[u8],
-    ) -> Result<Option<Admitted>, RefusedSignature> {
-        let signature = self
-            .parse(value)
-            .map_err(|reason| self.refuse(None, reason))?;
-        let signer = self
-            .keys()
-            .iter()
-            .find(|key| self.verifies(secp, &signature, key.public_key));
-        let Some(signer) = signer else {
-            return Err(self.refuse(None, "a signature in the finalized input is by none of the vault's keys for this transaction: sign the exported file again"));
-        };
-        let slot = Slot {
-            input: self.number,
-            public_key: signer.public_key,
-        };
-        Ok(Some(Admitted {
-            slot,
-            cosigner: signer.cosigner,
-            signature,
-        }))
-    }
-
-    /// Strict DER with low S, and SIGHASH_ALL both in the field and in the signature itself.
-    fn parse(&self, value: &[u8]) -> Result<ecdsa::Signature, &'static str> {
-        if self
-            .field
-            .is_some_and(|field| field.to_u32() != EcdsaSighashType::All.to_u32())
-        {
-            return Err("the proposal doesn't ask for SIGHASH_ALL");
-        }
-        let (&sighash, der) = value.split_last().ok_or("it is empty")?;
-        if u32::from(sighash) != EcdsaSighashType::All.to_u32() {
-            return Err(
-                "it doesn't commit to the whole transaction: only SIGHASH_ALL is accepted, set the device to it and sign again",
-            );
-        }
-        let signature = secp256k1::ecdsa::Signature::from_der(der)
-            .map_err(|_| "it isn't an ECDSA signature in strict DER form: sign again with another device or program")?;
-        let mut normalized = signature;
-        normalized.normalize_s();
-        if normalized != signature || signature.serialize_der().as_ref() != der {
-            return Err(
-                "it isn't in canonical form (high S or padded), so nodes wouldn't relay it: sign again with an up-to-date device or program",
-            );
-        }
-        Ok(ecdsa::Signature {
-            signature,
-            sighash_type: EcdsaSighashType::All,
-        })
-    }
-
-    fn verifies(
-        &self,
-        secp: &Secp256k1<secp256k1::VerifyOnly>,
-        signature: &ecdsa::Signature,
-        key: PublicKey,
-    ) -> bool {
-        self.message.is_some_and(|message| {
-            secp.verify_ecdsa(&message, &signature.signature, &key.inner)
-                .is_ok()
-        })
-    }
 }

@@ -2,8 +2,9 @@
 //! writes the witnesses and runs the consensus check over the result.
 
 use crate::consensus::{ConsensusError, verify_transaction_with};
-use crate::proposal::{Proposal, SignatureSet, Slot, meets_after, meets_older};
+use crate::proposal::{Proposal, Signature, SignatureSet, Slot, meets_after, meets_older};
 use crate::workers::{Alone, Workers, in_pieces};
+use bitcoin::taproot::{self, TapLeafHash};
 use bitcoin::{PublicKey, ScriptBuf, Transaction, TxIn, Witness, absolute, ecdsa, relative};
 use miniscript::Satisfier;
 
@@ -87,14 +88,40 @@ struct Signed<'a> {
     txin: &'a TxIn,
 }
 
+impl Signed<'_> {
+    fn signature(&self, public_key: &PublicKey) -> Option<Signature> {
+        let slot = Slot {
+            input: self.input,
+            public_key: *public_key,
+        };
+        self.signatures.get(&slot).copied()
+    }
+
+    /// No key is in two leaves, nor in a leaf and the internal key, so the leaf needn't be looked at.
+    fn schnorr(&self, public_key: &PublicKey) -> Option<taproot::Signature> {
+        match self.signature(public_key)? {
+            Signature::Schnorr(signature) => Some(signature),
+            Signature::Ecdsa(_) => None,
+        }
+    }
+}
+
 impl Satisfier<PublicKey> for Signed<'_> {
     fn lookup_ecdsa_sig(&self, public_key: &PublicKey) -> Option<ecdsa::Signature> {
-        self.signatures
-            .get(&Slot {
-                input: self.input,
-                public_key: *public_key,
-            })
-            .copied()
+        match self.signature(public_key)? {
+            Signature::Ecdsa(signature) => Some(signature),
+            Signature::Schnorr(_) => None,
+        }
+    }
+    fn lookup_tap_key_spend_sig(&self, internal_key: &PublicKey) -> Option<taproot::Signature> {
+        self.schnorr(internal_key)
+    }
+    fn lookup_tap_leaf_script_sig(
+        &self,
+        public_key: &PublicKey,
+        _: &TapLeafHash,
+    ) -> Option<taproot::Signature> {
+        self.schnorr(public_key)
     }
     fn check_older(&self, lock: relative::LockTime) -> bool {
         meets_older(self.unsigned, self.txin, lock)

@@ -6,8 +6,11 @@
 //! transaction, amounts and scripts.
 
 mod contribution;
+mod describe;
 mod fields;
 mod finalize;
+mod finalized;
+mod judge;
 mod raw;
 mod unchanged;
 mod v2;
@@ -15,6 +18,9 @@ mod wire;
 
 pub use contribution::{
     Admission, Admitted, ContributionError, RefusedSignature, admit, admit_with,
+};
+pub use describe::{
+    add_signatures, describe_input, describe_output, final_txid, is_signed_form, with_signatures,
 };
 pub use finalize::{FinalizeError, finalize, finalize_with};
 pub use v2::serialize_v2;

@@ -2,7 +2,10 @@
 //! field that isn't a signature ours or absent.
 
 use super::ContributionError;
-use bitcoin::{EcdsaSighashType, Psbt, Transaction};
+use crate::proposal::Proposal;
+use crate::script_type::ScriptType;
+use bitcoin::psbt::PsbtSighashType;
+use bitcoin::{EcdsaSighashType, Psbt, TapSighashType, Transaction};
 use std::collections::BTreeMap;
 
 pub(super) fn same_transaction(
@@ -33,12 +36,14 @@ pub(super) fn same_transaction(
 
 /// Every field that isn't a signature equals ours or is absent. Unknown and proprietary fields are
 /// neither compared nor kept (T20).
-pub(super) fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
+pub(super) fn same_fields(proposal: &Proposal, theirs: &Psbt) -> Result<(), ContributionError> {
+    let ours = proposal.psbt();
     let altered = |field: String| Err(ContributionError::Altered { field });
     if !is_subset(&theirs.xpub, &ours.xpub) {
         return altered("global xpub".to_owned());
     }
     for (number, (ours, theirs)) in ours.inputs.iter().zip(&theirs.inputs).enumerate() {
+        let coin = &proposal.inputs()[number];
         let checks = [
             (
                 "non_witness_utxo",
@@ -49,9 +54,13 @@ pub(super) fn same_fields(ours: &Psbt, theirs: &Psbt) -> Result<(), Contribution
             ),
             (
                 "witness_utxo",
-                absent_or_same(&theirs.witness_utxo, &ours.witness_utxo),
+                // Of inputs before segwit ours leaves it out; some programs add it.
+                absent_or_same(&theirs.witness_utxo, &Some(coin.prevout.clone())),
             ),
-            ("sighash_type", is_all(theirs.sighash_type)),
+            (
+                "sighash_type",
+                covers_all(theirs.sighash_type, coin.derived.script_type),
+            ),
             (
                 "redeem_script",
                 absent_or_same(&theirs.redeem_script, &ours.redeem_script),
@@ -145,9 +154,13 @@ fn absent_or_same<T: PartialEq>(theirs: &Option<T>, ours: &Option<T>) -> bool {
     theirs.is_none() || theirs == ours
 }
 
-/// Devices add the field when they sign: it may say ALL even where ours says nothing.
-fn is_all(theirs: Option<bitcoin::psbt::PsbtSighashType>) -> bool {
-    theirs.is_none_or(|found| found.to_u32() == EcdsaSighashType::All.to_u32())
+/// Devices add the field when they sign: it may say ALL, or DEFAULT in taproot, even where ours says
+/// nothing.
+fn covers_all(theirs: Option<PsbtSighashType>, script_type: ScriptType) -> bool {
+    theirs.is_none_or(|found| {
+        found.to_u32() == EcdsaSighashType::All.to_u32()
+            || script_type == ScriptType::Tr && found == TapSighashType::Default.into()
+    })
 }
 
 fn is_subset<K: Ord, V: PartialEq>(theirs: &BTreeMap<K, V>, ours: &BTreeMap<K, V>) -> bool {

@@ -4,9 +4,11 @@
 //! must still yield the others, and the library's parser would refuse the whole file for it.
 
 use super::fields::{self, In, Out, global};
+use super::finalized;
 use super::raw::RawMaps;
 use super::v2;
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use bitcoin::taproot::TapLeafHash;
 use bitcoin::{Amount, Psbt};
 
 /// The largest PSBT accepted, in bytes; the limit of common signing devices.
@@ -16,8 +18,6 @@ const MAX_TEXT: usize = 2 * MAX_BYTES + 64 * 1024;
 pub(super) const MAX_INPUTS: usize = 512;
 pub(super) const MAX_OUTPUTS: usize = 512;
 const MAX_FIELDS: usize = 40_000;
-/// Elements of a finalized input's witness: nodes relay no more beside the script.
-const MAX_WITNESS: usize = 101;
 
 /// Why bytes aren't a PSBT we take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,11 +100,41 @@ pub enum RawSignature {
         /// Should be an ECDSA signature with its sighash byte.
         value: Vec<u8>,
     },
-    /// An element of a finalized input's witness that looks like a signature.
+    /// `PSBT_IN_TAP_KEY_SIG`.
+    TapKey {
+        /// Should be a Schnorr signature.
+        value: Vec<u8>,
+    },
+    /// `PSBT_IN_TAP_SCRIPT_SIG`: key data and value.
+    TapScript {
+        /// Should be an x-only public key and a leaf's hash.
+        key: Vec<u8>,
+        /// Should be a Schnorr signature.
+        value: Vec<u8>,
+    },
+    /// An element of a finalized input that looks like an ECDSA signature.
     Witness {
         /// The element.
         value: Vec<u8>,
     },
+    /// An element of a finalized input that looks like a Schnorr signature.
+    TapWitness {
+        /// The leaf that the witness would spend by, were the input taproot; `None` for the key path.
+        leaf: Option<TapLeafHash>,
+        /// The element.
+        value: Vec<u8>,
+    },
+}
+
+impl RawSignature {
+    /// Whether it is an element of a finalized input that may be a signature of this kind of input.
+    pub(super) const fn is_candidate(&self, is_taproot: bool) -> bool {
+        match self {
+            Self::Witness { .. } => !is_taproot,
+            Self::TapWitness { .. } => is_taproot,
+            Self::Partial { .. } | Self::TapKey { .. } | Self::TapScript { .. } => false,
+        }
+    }
 }
 
 /// A structurally sound PSBT by somebody else, its signatures set apart.
@@ -276,27 +306,13 @@ fn take_signatures(map: &mut super::raw::RawMap) -> Result<Vec<RawSignature>, Wi
                     value,
                 });
             }
-            Some((&In::FINAL_WITNESS, [])) => {
-                let witness: bitcoin::Witness =
-                    bitcoin::consensus::deserialize(&value).map_err(|_| {
-                        WireError::BadField("a finalized input's witness can't be read".to_owned())
-                    })?;
-                if witness.len() > MAX_WITNESS {
-                    return Err(WireError::TooMany {
-                        what: "elements in a finalized input",
-                        max: MAX_WITNESS,
-                    });
-                }
-                // DER begins with 0x30; keys, scripts and the empty dummy element don't.
-                let could_be_signature =
-                    |element: &&[u8]| element.first() == Some(&0x30) && element.len() <= 73;
-                found.extend(witness.iter().filter(could_be_signature).map(|element| {
-                    RawSignature::Witness {
-                        value: element.to_vec(),
-                    }
-                }));
-            }
-            // Scripts of this version's vaults never use the others.
+            Some((&In::TAP_KEY_SIG, [])) => found.push(RawSignature::TapKey { value }),
+            Some((&In::TAP_SCRIPT_SIG, key)) => found.push(RawSignature::TapScript {
+                key: key.to_vec(),
+                value,
+            }),
+            Some((&In::FINAL_WITNESS, [])) => finalized::in_witness(&value, &mut found)?,
+            Some((&In::FINAL_SCRIPTSIG, [])) => finalized::in_script(&value, &mut found)?,
             _ => {}
         }
     }

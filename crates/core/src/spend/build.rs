@@ -7,7 +7,7 @@ use super::request::{Available, Request, Send};
 use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
 use crate::keychain::Keychain;
 use crate::proposal::{PinError, Proposal};
-use crate::psbt::MAX_BYTES;
+use crate::psbt::{MAX_BYTES, describe_input, describe_output};
 use crate::vault::{Derived, Vault, VaultError};
 use bitcoin::policy::MAX_STANDARD_TX_WEIGHT;
 use bitcoin::{
@@ -208,6 +208,7 @@ fn weights(vault: &Vault, request: &Request<'_>, change: &ScriptBuf) -> Weights 
             .sum(),
         change: output(change),
         recipients: request.recipients.len(),
+        is_segwit: vault.script_type().is_segwit(),
     }
 }
 
@@ -328,44 +329,24 @@ fn fill(
     }
     for (fields, coin) in psbt.inputs.iter_mut().zip(coins) {
         let derived = vault.derive(coin.keychain, coin.index)?;
-        let mut previous = request
+        let previous = request
             .previous
             .transaction(coin.outpoint)
             .ok_or(SpendError::NoPrevious(coin.outpoint))?;
-        let prevout = previous.output.get(coin.outpoint.vout as usize);
-        let prevout = prevout
+        let prevout = previous
+            .output
+            .get(coin.outpoint.vout as usize)
             .filter(|prevout| {
                 prevout.script_pubkey == derived.script_pubkey && prevout.value == coin.value
             })
+            .cloned()
             .ok_or(SpendError::ForeignCoin(coin.outpoint))?;
-        // Without witnesses, as Bitcoin Core writes it: the id doesn't cover them, and they would
-        // only make the file larger.
-        for input in &mut previous.input {
-            input.witness.clear();
-        }
-        // Both: devices check the amount in the previous transaction, others read only the short one.
-        fields.witness_utxo = Some(prevout.clone());
-        fields.non_witness_utxo = Some(previous);
-        fields.witness_script.clone_from(&derived.witness_script);
-        fields.redeem_script.clone_from(&derived.redeem_script);
-        fields.bip32_derivation = derivations(&derived);
+        *fields = describe_input(&derived, &prevout, previous);
     }
     for (fields, (_, is_change)) in psbt.outputs.iter_mut().zip(outputs) {
         if *is_change {
-            fields.witness_script.clone_from(&change.witness_script);
-            fields.redeem_script.clone_from(&change.redeem_script);
-            fields.bip32_derivation = derivations(change);
+            *fields = describe_output(change);
         }
     }
     Ok(psbt)
-}
-
-fn derivations(
-    derived: &Derived,
-) -> std::collections::BTreeMap<bitcoin::secp256k1::PublicKey, bitcoin::bip32::KeySource> {
-    derived
-        .keys
-        .iter()
-        .map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
-        .collect()
 }

@@ -202,7 +202,12 @@ fn weight(vault: &Vault, proposal: &Proposal, paths: &[usize]) -> Weight {
     let path = paths.last().copied().unwrap_or(usize::MAX);
     let path = vault.satisfaction_weight(path);
     // The marker and flag of the segwit serialization weigh 2.
-    base + Weight::from_wu(2) + Weight::from_wu(path.to_wu() * proposal.inputs().len() as u64)
+    let marker = if vault.script_type().is_segwit() {
+        2
+    } else {
+        0
+    };
+    base + Weight::from_wu(marker) + Weight::from_wu(path.to_wu() * proposal.inputs().len() as u64)
 }
 
 /// Eight words of the BIP-0039 English list: 88 bits of a hash over the vault's id and the whole

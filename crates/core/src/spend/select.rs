@@ -36,13 +36,16 @@ pub(super) struct Weights {
     pub(super) change: Weight,
     /// How many recipients there are: their count is written in front.
     pub(super) recipients: usize,
+    /// Whether the transaction carries the marker and flag of segwit (BIP144).
+    pub(super) is_segwit: bool,
 }
 
 impl Weights {
     /// Worst-case weight of the whole transaction.
     pub(super) fn total(&self, inputs: usize, change: bool) -> Weight {
         let outputs = self.recipients + usize::from(change);
-        let fixed = 4 * (4 + 4 + compact(inputs) + compact(outputs)) + 2;
+        let fixed = 4 * (4 + 4 + compact(inputs) + compact(outputs));
+        let fixed = fixed + if self.is_segwit { 2 } else { 0 };
         let mut weight = Weight::from_wu(fixed) + self.outputs;
         weight += Weight::from_wu(self.input.to_wu() * inputs as u64);
         if change {
@@ -160,7 +163,7 @@ fn search(
             value: values[coin].to_sat(),
             weight: weights.input.to_wu(),
             input_count: 1,
-            is_segwit: true,
+            is_segwit: weights.is_segwit,
         })
         .collect();
     let drain = DrainWeights {

@@ -2,33 +2,40 @@
 //! keys that indexes are counted from are computed once, and each index costs one public
 //! derivation per key (BIP32) and the script.
 
-use super::slot::Slot;
+use super::shape::even;
+use super::tap::Taproot;
 use super::{Vault, VaultError, normal_steps};
 use crate::key::SECP;
 use crate::keychain::Keychain;
-use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint};
-use bitcoin::{Address, Network, PublicKey, ScriptBuf, WitnessProgram};
-use miniscript::{Descriptor, Translator, translate_hash_clone};
+use crate::script_type::ScriptType;
+use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, Xpub};
+use bitcoin::taproot::TapLeafHash;
+use bitcoin::{Address, Network, PublicKey, ScriptBuf, ScriptHash, WitnessProgram};
+use miniscript::Descriptor;
 
 /// One script of the vault and what is needed to spend from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Derived {
+    /// The kind of output.
+    pub script_type: ScriptType,
     /// Which chain of addresses it is on.
     pub keychain: Keychain,
     /// Its place there.
     pub index: u32,
     /// What an output carries.
     pub script_pubkey: ScriptBuf,
-    /// The script that the output commits to.
+    /// The script that a segwit v0 output commits to.
     pub witness_script: Option<ScriptBuf>,
-    /// For nested outputs only; `None` for wsh.
+    /// The script that a P2SH output commits to.
     pub redeem_script: Option<ScriptBuf>,
+    /// What a taproot output commits to.
+    pub taproot: Option<Taproot>,
     /// Every key in the script, in the descriptor's order. A cosigner who is in several paths may
-    /// have several.
+    /// have several; no key occurs twice.
     pub keys: Vec<DerivedKey>,
     /// The descriptor with these keys, for assembling witnesses.
     pub descriptor: Descriptor<PublicKey>,
-    program: WitnessProgram,
+    output: Output,
 }
 
 /// A key in a derived script.
@@ -36,19 +43,31 @@ pub struct Derived {
 pub struct DerivedKey {
     /// Whose it is, as an index into the vault's cosigners.
     pub cosigner: usize,
-    /// The key.
+    /// The key. In taproot keys have no parity (BIP340): this is the one with an even Y.
     pub public_key: PublicKey,
+    /// The taproot leaf it is in; `None` for the internal key, and outside taproot.
+    pub leaf: Option<TapLeafHash>,
     /// The fingerprint of its master.
     pub fingerprint: Fingerprint,
     /// The whole path from the master.
     pub path: DerivationPath,
 }
 
+/// What an address encodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Output {
+    Witness(WitnessProgram),
+    Script(ScriptHash),
+}
+
 impl Derived {
     /// The address for people.
     #[must_use]
     pub fn address(&self, network: Network) -> Address {
-        Address::from_witness_program(self.program, network)
+        match self.output {
+            Output::Witness(program) => Address::from_witness_program(program, network),
+            Output::Script(hash) => Address::p2sh_from_hash(hash, network),
+        }
     }
 }
 
@@ -57,65 +76,104 @@ impl Vault {
     pub fn derive(&self, keychain: Keychain, index: u32) -> Result<Derived, VaultError> {
         let number =
             ChildNumber::from_normal_idx(index).map_err(|_| VaultError::IndexTooLarge { index })?;
+        let script_type = self.script_type();
         let chain = keychain.index();
-        let keys = self
+        let mut keys = self
             .inner
             .slots
             .iter()
             .zip(&self.inner.chains)
             .map(|(slot, chains)| {
-                let child = chains[chain]
-                    .ckd_pub(&*SECP, number)
-                    .map_err(|_| VaultError::Derivation)?;
                 let mut path = normal_steps(&slot.branches[chain]);
                 path.push(number);
                 Ok(DerivedKey {
                     cosigner: slot.cosigner,
-                    public_key: PublicKey::new(child.public_key),
+                    public_key: child(script_type, &chains[chain], number)?,
+                    leaf: None,
                     fingerprint: slot.key.fingerprint(),
                     path: slot.key.origin_path().extend(&path),
                 })
             })
             .collect::<Result<Vec<_>, VaultError>>()?;
         let publics: Vec<PublicKey> = keys.iter().map(|key| key.public_key).collect();
-        let descriptor = fill(&self.inner.shape, &publics)?;
-        let witness_script = descriptor
-            .explicit_script()
-            .map_err(|_| VaultError::Derivation)?;
-        let program = WitnessProgram::p2wsh(&witness_script);
+        let descriptor = self.inner.shape.fill(&publics)?;
+        let scripts = Scripts::of(script_type, &descriptor)?;
+        if let Some(taproot) = &scripts.taproot {
+            for key in &mut keys {
+                key.leaf = taproot.leaf_of(&key.public_key);
+            }
+        }
         Ok(Derived {
+            script_type,
             keychain,
             index,
-            script_pubkey: ScriptBuf::new_witness_program(&program),
-            witness_script: Some(witness_script),
-            redeem_script: None,
+            script_pubkey: match &scripts.output {
+                Output::Witness(program) => ScriptBuf::new_witness_program(program),
+                Output::Script(hash) => ScriptBuf::new_p2sh(hash),
+            },
+            witness_script: scripts.witness,
+            redeem_script: scripts.redeem,
+            taproot: scripts.taproot,
             keys,
             descriptor,
-            program,
+            output: scripts.output,
         })
     }
 }
 
-/// The shape with a public key in each slot.
-pub(super) fn fill(
-    shape: &Descriptor<Slot>,
-    keys: &[PublicKey],
-) -> Result<Descriptor<PublicKey>, VaultError> {
-    let filled = shape.translate_pk(&mut Fill { keys });
-    filled.map_err(|_| VaultError::Derivation)
+/// The key at an index of a chain.
+pub(super) fn child(
+    script_type: ScriptType,
+    chain: &Xpub,
+    number: ChildNumber,
+) -> Result<PublicKey, VaultError> {
+    let child = chain
+        .ckd_pub(&*SECP, number)
+        .map_err(|_| VaultError::Derivation)?;
+    Ok(match script_type {
+        ScriptType::Tr => even(child.public_key.x_only_public_key().0),
+        ScriptType::Wsh | ScriptType::ShWsh | ScriptType::Sh => PublicKey::new(child.public_key),
+    })
 }
 
-struct Fill<'a> {
-    keys: &'a [PublicKey],
+/// The scripts behind one output.
+struct Scripts {
+    witness: Option<ScriptBuf>,
+    redeem: Option<ScriptBuf>,
+    taproot: Option<Taproot>,
+    output: Output,
 }
 
-impl Translator<Slot> for Fill<'_> {
-    type TargetPk = PublicKey;
-    type Error = VaultError;
-
-    fn pk(&mut self, slot: &Slot) -> Result<PublicKey, VaultError> {
-        self.keys.get(slot.0).copied().ok_or(VaultError::Derivation)
+impl Scripts {
+    fn of(script_type: ScriptType, descriptor: &Descriptor<PublicKey>) -> Result<Self, VaultError> {
+        let script = || {
+            descriptor
+                .explicit_script()
+                .map_err(|_| VaultError::Derivation)
+        };
+        let mut scripts = Self {
+            witness: None,
+            redeem: None,
+            taproot: None,
+            output: Output::Script(ScriptHash::from_raw_hash(bitcoin::hashes::Hash::all_zeros())),
+        };
+        scripts.output = match script_type {
+            ScriptType::Wsh => {
+                let witness = scripts.witness.insert(script()?);
+                Output::Witness(WitnessProgram::p2wsh(witness))
+            }
+            ScriptType::ShWsh => {
+                let witness = scripts.witness.insert(script()?);
+                let redeem = scripts.redeem.insert(witness.to_p2wsh());
+                Output::Script(redeem.script_hash())
+            }
+            ScriptType::Sh => Output::Script(scripts.redeem.insert(script()?).script_hash()),
+            ScriptType::Tr => {
+                let taproot = Taproot::of(descriptor).ok_or(VaultError::Derivation)?;
+                let taproot = scripts.taproot.insert(taproot);
+                Output::Witness(WitnessProgram::p2tr_tweaked(taproot.output_key))
+            }
+        };
+        Ok(scripts)
     }
-
-    translate_hash_clone!(Slot);
 }

@@ -7,7 +7,7 @@
 //! one cosigner's key lies on another's way down, and that is looked for: at every level that the
 //! vault uses, and at the children of each at small indexes and at the number the key itself says.
 
-use super::slot::SlotKey;
+use super::shape::SlotKey;
 use super::{VaultError, normal_steps};
 use crate::key::{CosignerKey, SECP};
 use bitcoin::bip32::{ChildNumber, Xpub};

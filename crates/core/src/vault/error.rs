@@ -195,12 +195,24 @@ pub enum VaultError {
          copy the descriptor again, or leave the annotations and the checksum out"
     )]
     Annotation,
+    /// Keys put together by MuSig2.
+    #[error(
+        "the descriptor has a musig() key, which is signed for in rounds that Quorate can't \
+         coordinate: use multi_a(…) in a leaf instead"
+    )]
+    MuSig,
+    /// `sortedmulti_a` inside something.
+    #[error("sortedmulti_a must be a whole leaf of tr(…): write multi_a inside other conditions")]
+    SortedLeaf,
     /// Text after the last bracket.
     #[error("the descriptor's brackets don't match: copy all of it again")]
     Brackets,
     /// Another kind of output.
-    #[error("the descriptor is {found}(…): this version handles wsh(…) vaults only")]
-    NotWsh {
+    #[error(
+        "the descriptor is {found}(…), which isn't for several cosigners: Quorate handles wsh(…), \
+         sh(wsh(…)), sh(multi(…)), sh(sortedmulti(…)) and tr(…)"
+    )]
+    NotAVault {
         /// The outermost function.
         found: String,
     },

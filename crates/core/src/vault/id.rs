@@ -1,12 +1,13 @@
 //! A vault's id: a hash of what decides its scripts. Network, script template, derivation
 //! branches and key material count; how a descriptor is written does not.
 
-use super::slot::{self, Slot, SlotKey};
+mod tree;
+
+use super::shape::{Shape, SlotKey};
+use crate::script_type::ScriptType;
 use bitcoin::Network;
 use bitcoin::hashes::{Hash, HashEngine, sha256};
 use hex::{DisplayHex, FromHex};
-use miniscript::Descriptor;
-use miniscript::descriptor::WshInner;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,13 +71,22 @@ impl<'de> serde::Deserialize<'de> for VaultId {
     }
 }
 
-/// Hashes lines: the network; the template with keys numbered by their first use, branches
+/// Hashes lines. Of taproot: the network, and what [`tree::canonical`] writes. Otherwise: the
+/// network; the template with keys numbered by their first use, branches
 /// written out; then each key as public key and chain code. Under `sortedmulti` the order of keys
 /// in the text means nothing, so they are taken in the order of their material.
-pub(super) fn of(network: Network, shape: &Descriptor<Slot>, slots: &[SlotKey]) -> VaultId {
+pub(super) fn of(network: Network, shape: &Shape, slots: &[SlotKey]) -> VaultId {
+    if shape.script_type() == ScriptType::Tr {
+        let text = format!(
+            "{}\n{}",
+            network.to_core_arg(),
+            tree::canonical(shape, slots)
+        );
+        return tagged_hash(text.as_bytes());
+    }
     let mut order: Vec<&SlotKey> = slots.iter().collect();
     let mut place: Vec<usize> = (0..slots.len()).collect();
-    if is_sorted(shape) {
+    if shape.is_sorted() {
         place.sort_by_key(|&at| (slots[at].key.identity(), &slots[at].branches));
         order = place.iter().map(|&at| &slots[at]).collect();
     }
@@ -93,8 +103,8 @@ pub(super) fn of(network: Network, shape: &Descriptor<Slot>, slots: &[SlotKey]) 
         }
     }
     // The n-th slot of the text is filled with the n-th key of the order.
-    let template = slot::write(shape, |slot| {
-        let key = order.get(slot.0)?;
+    let template = shape.write(|slot| {
+        let key = order.get(slot)?;
         let number = cosigners.iter().position(|&c| c == key.cosigner)?;
         let mut text = format!("@{number}");
         key.write_branches(&mut text).ok()?;
@@ -102,13 +112,6 @@ pub(super) fn of(network: Network, shape: &Descriptor<Slot>, slots: &[SlotKey]) 
     });
     let text = format!("{}\n{template}{keys}", network.to_core_arg());
     tagged_hash(text.as_bytes())
-}
-
-fn is_sorted(shape: &Descriptor<Slot>) -> bool {
-    match shape {
-        Descriptor::Wsh(wsh) => matches!(wsh.as_inner(), WshInner::SortedMulti(_)),
-        _ => false,
-    }
 }
 
 fn tagged_hash(message: &[u8]) -> VaultId {

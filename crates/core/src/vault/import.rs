@@ -2,24 +2,26 @@
 //! the keys go through the strict parser, the shape through miniscript. (BIP380 descriptors,
 //! BIP389 multipaths; BIP393 annotations are tolerated and dropped.)
 
-use super::slot::{Slot, SlotKey};
+use super::shape::{Shape, Slot, SlotKey};
 use super::{VaultError, distinct};
-use crate::key::{Branches, CosignerKey, KeyExpression, find_secret};
+use crate::key::{Branches, CosignerKey, KeyExpression, NUMS, find_secret};
 use crate::text::escape;
 use bitcoin::Network;
 use miniscript::Descriptor;
 use miniscript::descriptor::checksum;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// Twenty keys in four paths are about 12 kB.
 const MAX_TEXT: usize = 64 * 1024;
 const MAX_SLOTS: usize = 200;
+const SORTED_LEAF: &str = "sortedmulti_a";
 
 /// A descriptor taken apart.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) shape: Descriptor<Slot>,
+    pub(super) shape: Shape,
     pub(super) slots: Vec<SlotKey>,
     /// In the order in which they first occur.
     pub(super) cosigners: Vec<CosignerKey>,
@@ -41,7 +43,7 @@ pub(super) fn read(network: Network, text: &str) -> Result<Parts, VaultError> {
         .filter(|line| !line.is_empty())
         .map(|line| Line::read(network, line))
         .collect::<Result<_, _>>()?;
-    let (template, keys) = match <[Line; 2]>::try_from(lines) {
+    let (template, sorted_leaves, keys) = match <[Line; 2]>::try_from(lines) {
         Ok([receive, change]) => combine(receive, change)?,
         Err(lines) => match <[Line; 1]>::try_from(lines) {
             Ok([line]) => single(line)?,
@@ -49,19 +51,23 @@ pub(super) fn read(network: Network, text: &str) -> Result<Parts, VaultError> {
             Err(lines) => return Err(VaultError::TooManyLines { found: lines.len() }),
         },
     };
-    let shape = Descriptor::<Slot>::from_str(&template)
+    let descriptor = Descriptor::<Slot>::from_str(&template)
         .map_err(|e| VaultError::Miniscript(escape(&e.to_string())))?;
     let (slots, cosigners) = group(keys)?;
     Ok(Parts {
-        shape,
+        shape: Shape {
+            descriptor,
+            sorted_leaves,
+        },
         slots,
         cosigners,
     })
 }
 
 type SlotKeys = Vec<(CosignerKey, [Vec<u32>; 2])>;
+type Split = (String, Vec<Range<usize>>, SlotKeys);
 
-fn single(line: Line) -> Result<(String, SlotKeys), VaultError> {
+fn single(line: Line) -> Result<Split, VaultError> {
     let keys = line.keys.into_iter().enumerate().map(|(at, key)| {
         let position = at + 1;
         match key.branches {
@@ -70,12 +76,16 @@ fn single(line: Line) -> Result<(String, SlotKeys), VaultError> {
             None => Err(VaultError::NoBranches { position }),
         }
     });
-    Ok((line.template, keys.collect::<Result<_, _>>()?))
+    let keys = keys.collect::<Result<_, _>>()?;
+    Ok((line.template, line.sorted_leaves, keys))
 }
 
 /// Receive and change as two descriptors, in either order.
-fn combine(first: Line, second: Line) -> Result<(String, SlotKeys), VaultError> {
-    if first.template != second.template || first.keys.len() != second.keys.len() {
+fn combine(first: Line, second: Line) -> Result<Split, VaultError> {
+    if first.template != second.template
+        || first.sorted_leaves != second.sorted_leaves
+        || first.keys.len() != second.keys.len()
+    {
         return Err(VaultError::LinesDiffer);
     }
     let mut keys = SlotKeys::new();
@@ -99,7 +109,7 @@ fn combine(first: Line, second: Line) -> Result<(String, SlotKeys), VaultError> 
             branches.reverse();
         }
     }
-    Ok((first.template, keys))
+    Ok((first.template, first.sorted_leaves, keys))
 }
 
 /// Finds out which slots are one cosigner's.
@@ -135,6 +145,8 @@ fn group(keys: SlotKeys) -> Result<(Vec<SlotKey>, Vec<CosignerKey>), VaultError>
 struct Line {
     template: String,
     keys: Vec<KeyExpression>,
+    /// The keys of each `sortedmulti_a`, written as `multi_a` in the template.
+    sorted_leaves: Vec<Range<usize>>,
 }
 
 impl Line {
@@ -145,11 +157,22 @@ impl Line {
         let mut reader = Self {
             template: String::with_capacity(body.len()),
             keys: Vec::new(),
+            sorted_leaves: Vec::new(),
         };
         let mut start = 0;
+        let mut open_sorted = false;
         for (at, c) in body.char_indices() {
-            if matches!(c, '(' | ')' | ',') {
-                reader.token(network, &body[start..at], c == '(')?;
+            if matches!(c, '(' | ')' | ',' | '{' | '}') {
+                let token = &body[start..at];
+                if token == SORTED_LEAF && c == '(' {
+                    reader.open_sorted()?;
+                    open_sorted = true;
+                } else {
+                    reader.token(network, token, c == '(')?;
+                }
+                if c == ')' && std::mem::take(&mut open_sorted) {
+                    reader.close_sorted();
+                }
                 reader.template.push(c);
                 start = at + 1;
             }
@@ -160,8 +183,36 @@ impl Line {
         }
     }
 
+    /// Miniscript doesn't know `sortedmulti_a`, so it is read as `multi_a` and its keys are put in
+    /// order when they are filled in. Bitcoin Core allows it as a whole leaf only (BIP387).
+    fn open_sorted(&mut self) -> Result<(), VaultError> {
+        let before = self.template.trim_end_matches('{');
+        let whole_leaf = self.template.starts_with("tr(")
+            && before.ends_with(',')
+            && before.matches('(').count() == before.matches(')').count() + 1;
+        if !whole_leaf {
+            return Err(VaultError::SortedLeaf);
+        }
+        self.template.push_str("multi_a");
+        self.sorted_leaves.push(self.keys.len()..self.keys.len());
+        Ok(())
+    }
+
+    fn close_sorted(&mut self) {
+        if let Some(leaf) = self.sorted_leaves.last_mut() {
+            leaf.end = self.keys.len();
+        }
+    }
+
     fn token(&mut self, network: Network, token: &str, function: bool) -> Result<(), VaultError> {
         let word = token.rsplit(':').next().unwrap_or(token);
+        if function && word == "musig" {
+            return Err(VaultError::MuSig);
+        }
+        if token == NUMS && self.template == "tr(" {
+            self.template.push_str(token);
+            return Ok(());
+        }
         if function && matches!(word, "sha256" | "hash256" | "ripemd160" | "hash160") {
             return Err(VaultError::Analysis(crate::policy::AnalyzeError::HashLock));
         }
@@ -175,7 +226,8 @@ impl Line {
         }
         let key = KeyExpression::parse(token, network)
             .map_err(|source| VaultError::Key { position, source })?;
-        self.template.push_str(&Slot(self.keys.len()).to_string());
+        self.template
+            .push_str(&Slot::Key(self.keys.len()).to_string());
         self.keys.push(key);
         Ok(())
     }
@@ -230,12 +282,12 @@ fn strip_annotations(body: &str) -> Result<&str, VaultError> {
 fn check_function(body: &str) -> Result<(), VaultError> {
     let name = body.split('(').next().unwrap_or_default();
     let found = match name {
-        "wsh" => return Ok(()),
-        "sh" | "tr" | "wpkh" | "pkh" | "combo" | "addr" | "raw" | "rawtr" | "multi"
-        | "sortedmulti" | "pk" => name,
+        "wsh" | "sh" | "tr" => return Ok(()),
+        "wpkh" | "pkh" | "combo" | "addr" | "raw" | "rawtr" | "multi" | "sortedmulti" | "pk"
+        | "sp" => name,
         _ => return Err(VaultError::NotADescriptor),
     };
-    Err(VaultError::NotWsh {
+    Err(VaultError::NotAVault {
         found: found.to_owned(),
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::key::CosignerKey;
 use crate::policy::Policy;
+use crate::script_type::ScriptType;
 use bitcoin::bip32::{ChildNumber, Fingerprint};
 use bitcoin::{Network, NetworkKind};
 
@@ -37,6 +38,18 @@ pub enum VaultWarning {
         /// How many there are.
         found: usize,
     },
+    /// A script of before segwit.
+    #[error(
+        "its addresses are of the old kind (sh): spending costs about twice as much, and a \
+         transaction's id is known only once it is signed; use it to recover what is there"
+    )]
+    OldScript,
+    /// Taproot with several keys.
+    #[error(
+        "its addresses are taproot (tr): few signing devices sign for several keys there yet; try \
+         a small amount first"
+    )]
+    Taproot,
     /// The path's coin type is another network's.
     #[error(
         "{cosigner}'s key has the coin type {found} in its path, which is for another network \
@@ -54,6 +67,7 @@ pub enum VaultWarning {
 
 pub(super) fn of(
     network: Network,
+    script: ScriptType,
     policy: &Policy,
     names: &[String],
     keys: &[CosignerKey],
@@ -84,6 +98,11 @@ pub(super) fn of(
         && only.threshold == only.cosigners.len()
     {
         warnings.push(VaultWarning::NoneSpare);
+    }
+    match script {
+        ScriptType::Sh => warnings.push(VaultWarning::OldScript),
+        ScriptType::Tr => warnings.push(VaultWarning::Taproot),
+        ScriptType::Wsh | ScriptType::ShWsh => {}
     }
     if keys.len() > DEVICE_LIMIT {
         warnings.push(VaultWarning::ManyCosigners { found: keys.len() });

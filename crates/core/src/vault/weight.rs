@@ -2,31 +2,33 @@
 //! satisfaction with signatures of the greatest length, not estimated.
 
 use super::VaultError;
-use super::derive::fill;
-use super::slot::Slot;
-use crate::key::SECP;
+use super::derive::child;
+use super::shape::{Shape, Slot};
 use crate::policy::{AnalyzedPath, Timelock};
+use crate::script_type::ScriptType;
 use bitcoin::bip32::{ChildNumber, Xpub};
-use bitcoin::secp256k1::ecdsa::Signature as RawSignature;
-use bitcoin::{EcdsaSighashType, PublicKey, Weight, Witness, absolute, ecdsa, relative};
+use bitcoin::secp256k1::{ecdsa::Signature as RawSignature, schnorr};
+use bitcoin::taproot::{self, TapLeafHash};
+use bitcoin::{
+    EcdsaSighashType, PublicKey, TapSighashType, Weight, Witness, absolute, ecdsa, relative,
+};
 use miniscript::{Descriptor, Satisfier};
 use std::collections::BTreeSet;
 
 /// The weight of one input for each path, as `Vault::satisfaction_weight` defines it. Any index
 /// will do: all keys are 33 bytes, and the locks are part of the shape.
 pub(super) fn of_paths(
-    shape: &Descriptor<Slot>,
+    shape: &Shape,
     chains: &[[Xpub; 2]],
     paths: &[AnalyzedPath<Slot>],
 ) -> Result<Vec<Weight>, VaultError> {
     let first = ChildNumber::Normal { index: 0 };
+    let script_type = shape.script_type();
     let keys = chains
         .iter()
-        .map(|[receive, _]| receive.ckd_pub(&*SECP, first))
-        .map(|child| Ok(PublicKey::new(child?.public_key)))
-        .collect::<Result<Vec<_>, bitcoin::bip32::Error>>()
-        .map_err(|_| VaultError::Derivation)?;
-    let descriptor = fill(shape, &keys)?;
+        .map(|[receive, _]| child(script_type, receive, first))
+        .collect::<Result<Vec<_>, _>>()?;
+    let descriptor = shape.fill(&keys)?;
     paths
         .iter()
         .map(|path| {
@@ -34,10 +36,10 @@ pub(super) fn of_paths(
                 .quorum
                 .keys
                 .values()
-                .filter_map(|slot| keys.get(slot.0).copied())
+                .filter_map(|slot| slot.key(&keys))
                 .collect();
             heaviest(&members, path.quorum.threshold, |signers| {
-                satisfy(&descriptor, signers, path.lock)
+                satisfy(script_type, &descriptor, signers, path.lock)
             })
         })
         .collect()
@@ -79,6 +81,7 @@ fn heaviest(
 }
 
 fn satisfy(
+    script_type: ScriptType,
     descriptor: &Descriptor<PublicKey>,
     signers: &[PublicKey],
     lock: Option<Timelock>,
@@ -86,20 +89,25 @@ fn satisfy(
     let longest = Longest {
         signers: signers.iter().copied().collect(),
         lock,
-        signature: longest_signature()?,
+        ecdsa: longest_ecdsa()?,
+        schnorr: longest_schnorr()?,
     };
     let (witness, script_sig) = descriptor
         .get_satisfaction(&longest)
         .map_err(|e| VaultError::Miniscript(e.to_string()))?;
-    let witness = Witness::from_slice(&witness).size();
-    Ok(
-        Weight::from_wu_usize(witness)
-            + Weight::from_non_witness_data_size(script_sig.len() as u64),
-    )
+    // A transaction without any witness has no witness fields at all.
+    let witness = match script_type.is_segwit() {
+        true => Witness::from_slice(&witness).size(),
+        false => 0,
+    };
+    // The length of 253 bytes and more is written in three bytes, one of which every input has.
+    let length = if script_sig.len() > 252 { 2 } else { 0 };
+    Ok(Weight::from_wu_usize(witness)
+        + Weight::from_non_witness_data_size(script_sig.len() as u64 + length))
 }
 
 /// 72 bytes with the sighash type: R with its highest bit set, S as high as low S may be.
-fn longest_signature() -> Result<ecdsa::Signature, VaultError> {
+fn longest_ecdsa() -> Result<ecdsa::Signature, VaultError> {
     let mut compact = [0x01; 64];
     compact[0] = 0x80;
     compact[32] = 0x7f;
@@ -110,16 +118,38 @@ fn longest_signature() -> Result<ecdsa::Signature, VaultError> {
     })
 }
 
+/// 65 bytes: with the sighash type written out, though the requests we make leave it out.
+fn longest_schnorr() -> Result<taproot::Signature, VaultError> {
+    let signature = schnorr::Signature::from_slice(&[1; 64]).map_err(|_| VaultError::Derivation)?;
+    Ok(taproot::Signature {
+        signature,
+        sighash_type: TapSighashType::All,
+    })
+}
+
 /// Has signatures of these keys, and this lock has passed.
 struct Longest {
     signers: BTreeSet<PublicKey>,
     lock: Option<Timelock>,
-    signature: ecdsa::Signature,
+    ecdsa: ecdsa::Signature,
+    schnorr: taproot::Signature,
 }
 
 impl Satisfier<PublicKey> for Longest {
     fn lookup_ecdsa_sig(&self, key: &PublicKey) -> Option<ecdsa::Signature> {
-        self.signers.contains(key).then_some(self.signature)
+        self.signers.contains(key).then_some(self.ecdsa)
+    }
+
+    fn lookup_tap_key_spend_sig(&self, key: &PublicKey) -> Option<taproot::Signature> {
+        self.signers.contains(key).then_some(self.schnorr)
+    }
+
+    fn lookup_tap_leaf_script_sig(
+        &self,
+        key: &PublicKey,
+        _: &TapLeafHash,
+    ) -> Option<taproot::Signature> {
+        self.signers.contains(key).then_some(self.schnorr)
     }
 
     fn check_older(&self, lock: relative::LockTime) -> bool {

@@ -1,12 +1,12 @@
 //! Files as a hostile cosigner writes them: valid but for what he put in.
 
-use super::world::World;
+use super::world::{World, put_signature};
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bitcoin::hex::DisplayHex;
 use bitcoin::psbt::raw;
-use bitcoin::secp256k1::{Message, Secp256k1, SecretKey, ecdsa::Signature};
-use bitcoin::{Psbt, PublicKey, Witness, ecdsa};
-use quorate_core::proposal::{Proposal, SignatureSet, Slot};
+use bitcoin::secp256k1::{Message, Secp256k1, SecretKey, ecdsa};
+use bitcoin::{Psbt, PublicKey, Witness};
+use quorate_core::proposal::{Proposal, Signature, SignatureSet, Slot};
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Form {
 #[derive(Debug)]
 pub(crate) struct Signed {
     /// By cosigner, then by input.
-    by_cosigner: Vec<Vec<Vec<(PublicKey, ecdsa::Signature)>>>,
+    by_cosigner: Vec<Vec<Vec<(PublicKey, Signature)>>>,
 }
 
 impl Signed {
@@ -49,7 +49,7 @@ impl Signed {
         }
     }
 
-    pub(crate) fn of(&self, cosigner: usize, input: usize) -> &[(PublicKey, ecdsa::Signature)] {
+    pub(crate) fn of(&self, cosigner: usize, input: usize) -> &[(PublicKey, Signature)] {
         &self.by_cosigner[cosigner][input]
     }
 
@@ -73,8 +73,9 @@ impl Signed {
 pub(crate) fn with_signatures(proposal: &Proposal, signatures: &SignatureSet) -> Psbt {
     let mut psbt = proposal.psbt().clone();
     for (slot, signature) in signatures {
-        let sigs = &mut psbt.inputs[slot.input as usize].partial_sigs;
-        sigs.insert(slot.public_key, *signature);
+        let input = slot.input as usize;
+        let coin = &proposal.inputs()[input].derived;
+        put_signature(&mut psbt.inputs[input], coin, slot.public_key, *signature);
     }
     psbt
 }
@@ -105,20 +106,20 @@ pub(crate) fn put_final(psbt: &mut Psbt, input: usize, more: &[u8]) {
 }
 
 /// Well formed, by a key that is nobody's.
-pub(crate) fn nobodys() -> Signature {
+pub(crate) fn nobodys() -> ecdsa::Signature {
     let key = SecretKey::from_slice(&[3; 32]).unwrap();
     Secp256k1::new().sign_ecdsa(&Message::from_digest([5; 32]), &key)
 }
 
 /// The other signature of the same message by the same key: n - s for s.
-pub(crate) fn high_s(signature: &Signature) -> Signature {
+pub(crate) fn high_s(signature: &ecdsa::Signature) -> ecdsa::Signature {
     let compact = signature.serialize_compact();
     let s = SecretKey::from_slice(&compact[32..]).unwrap().negate();
-    Signature::from_compact(&[&compact[..32], &s[..]].concat()).unwrap()
+    ecdsa::Signature::from_compact(&[&compact[..32], &s[..]].concat()).unwrap()
 }
 
 /// Bytes with a sighash byte.
-pub(crate) fn with_byte(signature: &Signature, byte: u8) -> Vec<u8> {
+pub(crate) fn with_byte(signature: &ecdsa::Signature, byte: u8) -> Vec<u8> {
     let mut bytes = signature.serialize_der().to_vec();
     bytes.push(byte);
     bytes

@@ -2,19 +2,21 @@
 
 use super::{NAMES, vault};
 use bitcoin::bip32::{DerivationPath, Xpriv};
-use bitcoin::secp256k1::{Message, Secp256k1};
-use bitcoin::sighash::SighashCache;
+use bitcoin::key::{Keypair, TapTweak};
+use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
+use bitcoin::sighash::{Prevouts, SighashCache};
 use bitcoin::{
     Address, Amount, EcdsaSighashType, FeeRate, Network, OutPoint, Psbt, PublicKey, ScriptBuf,
-    Sequence, Transaction, TxIn, TxOut, absolute, ecdsa, transaction,
+    Sequence, TapSighashType, Transaction, TxIn, TxOut, absolute, ecdsa, psbt, taproot,
+    transaction,
 };
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Proposal, SignatureSet};
+use quorate_core::proposal::{Proposal, Signature, SignatureSet};
 use quorate_core::psbt::{Admission, ForeignPsbt, admit, read};
 use quorate_core::spend::{
     Available, FeeLimits, Previous, Recipient, Request, Send, SpendError, propose,
 };
-use quorate_core::vault::Vault;
+use quorate_core::vault::{Derived, DerivedKey, Vault};
 use std::collections::BTreeMap;
 
 /// A vault whose coins come from made-up transactions.
@@ -124,8 +126,9 @@ impl World {
 
     pub(crate) fn sign_into(&self, psbt: &mut Psbt, proposal: &Proposal, cosigner: usize) {
         for input in 0..proposal.inputs().len() {
+            let coin = &proposal.inputs()[input].derived;
             for (key, signature) in self.signatures(proposal, input, cosigner) {
-                psbt.inputs[input].partial_sigs.insert(key, signature);
+                put_signature(&mut psbt.inputs[input], coin, key, signature);
             }
         }
     }
@@ -136,38 +139,99 @@ impl World {
         proposal: &Proposal,
         input: usize,
         cosigner: usize,
-    ) -> Vec<(PublicKey, ecdsa::Signature)> {
-        let secp = Secp256k1::new();
+    ) -> Vec<(PublicKey, Signature)> {
         let coin = &proposal.inputs()[input];
-        let hash = SighashCache::new(proposal.transaction())
-            .p2wsh_signature_hash(
-                input,
-                coin.derived.witness_script.as_ref().unwrap(),
-                coin.prevout.value,
-                EcdsaSighashType::All,
-            )
-            .unwrap();
-        let keys = coin
-            .derived
-            .keys
-            .iter()
-            .filter(|key| key.cosigner == cosigner);
+        let keys = coin.derived.keys.iter();
+        let keys = keys.filter(|key| key.cosigner == cosigner);
         keys.map(|key| {
             let private = private_key(&self.vault, cosigner, &key.path);
-            let signature = secp.sign_ecdsa(&Message::from(hash), &private);
-            (
-                key.public_key,
-                ecdsa::Signature {
-                    signature,
-                    sighash_type: EcdsaSighashType::All,
-                },
-            )
+            let signature = sign(proposal, input, key, &private, TapSighashType::Default);
+            (key.public_key, signature)
         })
         .collect()
     }
 
     pub(crate) fn admit(&self, proposal: &Proposal, psbt: &Psbt) -> Admission {
         admit(proposal, &foreign(psbt), &SignatureSet::new()).unwrap()
+    }
+}
+
+/// Signs as BIP143, BIP341 or the rules before segwit ask for, by the libraries alone.
+pub(crate) fn sign(
+    proposal: &Proposal,
+    input: usize,
+    key: &DerivedKey,
+    private: &SecretKey,
+    kind: TapSighashType,
+) -> Signature {
+    let secp = Secp256k1::new();
+    let coin = &proposal.inputs()[input];
+    let mut cache = SighashCache::new(proposal.transaction());
+    let all = EcdsaSighashType::All;
+    let message = match (&coin.derived.witness_script, &coin.derived.redeem_script) {
+        (Some(script), _) => Message::from(
+            cache
+                .p2wsh_signature_hash(input, script, coin.prevout.value, all)
+                .unwrap(),
+        ),
+        (None, Some(script)) => Message::from(
+            cache
+                .legacy_signature_hash(input, script, all.to_u32())
+                .unwrap(),
+        ),
+        (None, None) => {
+            let prevouts = proposal.prevouts();
+            let prevouts = Prevouts::All(&prevouts);
+            let leaf = key.leaf.map(|leaf| (leaf, 0xffff_ffff));
+            let hash = cache
+                .taproot_signature_hash(input, &prevouts, None, leaf, kind)
+                .unwrap();
+            let mut pair = Keypair::from_secret_key(&secp, private);
+            if key.leaf.is_none() {
+                let root = coin.derived.taproot.as_ref().unwrap().merkle_root;
+                pair = pair.tap_tweak(&secp, root).to_keypair();
+            }
+            return Signature::Schnorr(taproot::Signature {
+                signature: secp.sign_schnorr_no_aux_rand(&Message::from(hash), &pair),
+                sighash_type: kind,
+            });
+        }
+    };
+    Signature::Ecdsa(ecdsa::Signature {
+        signature: secp.sign_ecdsa(&message, private),
+        sighash_type: all,
+    })
+}
+
+/// Writes a signature into the field of its kind.
+pub(crate) fn put_signature(
+    fields: &mut psbt::Input,
+    coin: &Derived,
+    key: PublicKey,
+    signature: Signature,
+) {
+    match signature {
+        Signature::Ecdsa(signature) => {
+            fields.partial_sigs.insert(key, signature);
+        }
+        Signature::Schnorr(signature) => {
+            let known = coin.keys.iter().find(|known| known.public_key == key);
+            match known.unwrap().leaf {
+                Some(leaf) => {
+                    let key = key.inner.x_only_public_key().0;
+                    fields.tap_script_sigs.insert((key, leaf), signature);
+                }
+                None => fields.tap_key_sig = Some(signature),
+            }
+        }
+    }
+}
+
+/// The ECDSA signature that it is.
+pub(crate) fn ecdsa_of(signature: &Signature) -> ecdsa::Signature {
+    match signature {
+        Signature::Ecdsa(signature) => *signature,
+        Signature::Schnorr(_) => panic!("not an ECDSA signature"),
     }
 }
 

@@ -9,11 +9,12 @@
 
 use super::trust::{Trust, content};
 use crate::{StorageError, WriteTx};
-use bitcoin::consensus;
+use bitcoin::{Transaction, consensus};
 use quorate_core::journal::{
     Body, CloseReason, Content, EntryId, Judgement, MemberId, SignatureText,
 };
 use quorate_core::proposal::ProposalId;
+use quorate_core::psbt::final_txid;
 use quorate_core::vault::VaultId;
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -333,12 +334,20 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
             proposal,
             transaction,
         } => {
+            let raw = bytes(transaction)?;
+            let released: Option<Transaction> = consensus::deserialize(&raw).ok();
             tx.prepare(
-                "INSERT INTO releases (proposal, tx, released_at) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET tx = excluded.tx, released_at = excluded.released_at
+                "INSERT INTO releases (proposal, tx, released_at, txid) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET
+                     tx = excluded.tx, released_at = excluded.released_at, txid = excluded.txid
                  WHERE (excluded.released_at, excluded.tx) < (released_at, tx)",
             )?
-            .execute(params![proposal.to_bytes(), bytes(transaction)?, at])?;
+            .execute(params![
+                proposal.to_bytes(),
+                raw,
+                at,
+                released.map(|released| consensus::serialize(&released.compute_txid()))
+            ])?;
         }
         Body::ProposalClosed {
             proposal,
@@ -380,10 +389,11 @@ fn opened(
     })?;
     let unsigned = &foreign.psbt.unsigned_tx;
     tx.prepare(
-        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at, final_txid)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT DO UPDATE SET
-             psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at
+             psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at,
+             final_txid = excluded.final_txid
          WHERE (excluded.opened_at, ifnull(excluded.memo, ''), excluded.psbt)
              < (opened_at, ifnull(memo, ''), psbt)",
     )?
@@ -394,6 +404,7 @@ fn opened(
         foreign.psbt.serialize(),
         memo,
         at,
+        final_txid(&foreign.psbt).map(|txid| consensus::serialize(&txid)),
     ])?;
     for input in &unsigned.input {
         tx.prepare(

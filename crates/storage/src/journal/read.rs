@@ -2,10 +2,10 @@
 
 use super::trust::member;
 use crate::{ReadTx, StorageError};
-use bitcoin::{Network, OutPoint, PublicKey, Txid, consensus, ecdsa};
+use bitcoin::{Network, OutPoint, Txid, consensus};
 use quorate_core::journal::{CloseReason, MemberId};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{ProposalId, SignatureSet, Slot, Stage};
+use quorate_core::proposal::{ProposalId, Signature, SignatureSet, Slot, Stage};
 use quorate_core::vault::VaultId;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -48,8 +48,10 @@ pub struct StoredProposal {
     pub id: ProposalId,
     /// The vault it spends from.
     pub vault: VaultId,
-    /// Id of its transaction.
-    pub txid: Txid,
+    /// Id of its unsigned transaction.
+    pub unsigned_txid: Txid,
+    /// The id its transaction will have once signed; `None` where signatures go into it.
+    pub final_txid: Option<Txid>,
     /// The request without signatures, BIP-0174 bytes.
     pub psbt: Vec<u8>,
     /// What it is for.
@@ -65,7 +67,8 @@ pub struct StoredProposal {
 }
 
 const PROPOSAL: &str =
-    "SELECT id, vault, txid, psbt, memo, opened_at, closings.reason, closings.note, releases.tx
+    "SELECT id, vault, proposals.txid, psbt, memo, opened_at, closings.reason, closings.note, releases.tx,
+            final_txid
      FROM proposals
      LEFT JOIN closings ON closings.proposal = proposals.id
      LEFT JOIN releases ON releases.proposal = proposals.id";
@@ -187,7 +190,7 @@ impl ReadTx<'_> {
     pub fn proposals_in_flight(&self) -> Result<Vec<StoredProposal>, StorageError> {
         let mut statement = self.prepare(&format!(
             "{PROPOSAL} WHERE releases.tx IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM transactions WHERE transactions.txid = proposals.txid)
+             AND NOT EXISTS (SELECT 1 FROM transactions WHERE transactions.txid = releases.txid)
              ORDER BY opened_at, proposals.rowid"
         ))?;
         let rows = statement.query_map([], proposal_row)?;
@@ -203,10 +206,23 @@ impl ReadTx<'_> {
         rows.map(|row| Ok(ProposalId::from_bytes(row?))).collect()
     }
 
-    /// The proposal of a vault whose transaction has this id.
+    /// The proposal whose unsigned transaction has this id.
+    pub fn proposal_by_unsigned(&self, txid: Txid) -> Result<Option<ProposalId>, StorageError> {
+        self.proposal_where(txid, "SELECT id FROM proposals WHERE txid = ?1 LIMIT 1")
+    }
+
+    /// The proposal whose transaction, as far as it is known, has this id once it is signed.
     pub fn proposal_by_txid(&self, txid: Txid) -> Result<Option<ProposalId>, StorageError> {
+        self.proposal_where(
+            txid,
+            "SELECT id FROM proposals WHERE final_txid = ?1
+             UNION ALL SELECT proposal FROM releases WHERE txid = ?1 LIMIT 1",
+        )
+    }
+
+    fn proposal_where(&self, txid: Txid, sql: &str) -> Result<Option<ProposalId>, StorageError> {
         let row = self
-            .prepare("SELECT id FROM proposals WHERE txid = ?1 LIMIT 1")?
+            .prepare(sql)?
             .query_row(params![consensus::serialize(&txid)], |row| {
                 row.get::<_, [u8; 32]>(0)
             })
@@ -227,11 +243,9 @@ impl ReadTx<'_> {
         })?;
         rows.map(|row| {
             let (input, key, signature) = row?;
-            let damaged = |_| {
+            let (public_key, signature) = Signature::read(&key, &signature).ok_or_else(|| {
                 StorageError::damaged(format!("a signature of proposal {proposal} can't be read"))
-            };
-            let public_key = PublicKey::from_slice(&key).map_err(|_| damaged(()))?;
-            let signature = ecdsa::Signature::from_slice(&signature).map_err(|_| damaged(()))?;
+            })?;
             Ok((Slot { input, public_key }, signature))
         })
         .collect()
@@ -293,13 +307,16 @@ fn proposal_row(row: &Row<'_>) -> rusqlite::Result<Result<StoredProposal, Storag
         Some("rejected") => Some(Stage::Closed(CloseReason::Rejected)),
         Some(_) => None,
     };
-    let (Ok(txid), Some(stage)) = (consensus::deserialize(&txid), stage) else {
+    let last: Option<Vec<u8>> = row.get(9)?;
+    let last = last.map(|txid| consensus::deserialize(&txid)).transpose();
+    let (Ok(txid), Ok(last), Some(stage)) = (consensus::deserialize(&txid), last, stage) else {
         return Ok(Err(StorageError::damaged("a proposal's row can't be read")));
     };
     Ok(Ok(StoredProposal {
         id: ProposalId::from_bytes(row.get(0)?),
         vault: VaultId::from_bytes(row.get(1)?),
-        txid,
+        unsigned_txid: txid,
+        final_txid: last,
         psbt: row.get(3)?,
         memo: row.get(4)?,
         opened_at: row.get(5)?,

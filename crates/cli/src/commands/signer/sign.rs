@@ -152,13 +152,8 @@ fn check_cosigner(key: &KeyInfo, name: &str, vault: &Vault) -> Result<(), Error>
 fn with_valid_signatures(proposal: &Proposal, foreign: &ForeignPsbt) -> Result<Psbt, Error> {
     let mut whole = foreign.psbt.clone();
     let admission = psbt::admit(proposal, foreign, &SignatureSet::default())?;
-    for one in &admission.new {
-        if let Some(input) = whole.inputs.get_mut(one.slot.input as usize) {
-            input
-                .partial_sigs
-                .insert(one.slot.public_key, one.signature);
-        }
-    }
+    let signatures = admission.new.iter().map(|one| (one.slot, one.signature));
+    psbt::add_signatures(&mut whole, proposal, &signatures.collect());
     Ok(whole)
 }
 
