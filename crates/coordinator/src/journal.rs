@@ -60,7 +60,7 @@ impl Coordinator {
                     }
                     Some(Judgement::Sound | Judgement::Waits(_)) | None => {}
                 }
-                entries.push(entry_view(&entry, remarks));
+                entries.push(entry_view(&entry, &remarks));
             }
             Ok(JournalView { entries })
         })
@@ -212,7 +212,7 @@ fn judged_anew(tx: &ReadTx<'_>, id: VaultId, entries: &[&Entry]) -> Result<Vec<S
     }
 }
 
-fn entry_view(entry: &Entry, remarks: Vec<String>) -> EntryView {
+fn entry_view(entry: &Entry, remarks: &[String]) -> EntryView {
     let content = entry.content();
     EntryView {
         id: entry.id().to_string(),

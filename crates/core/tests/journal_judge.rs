@@ -9,7 +9,7 @@ use bitcoin::consensus::encode::serialize_hex;
 use bitcoin::hex::DisplayHex;
 use common::named_keys;
 use common::world::World;
-use quorate_core::journal::{Body, Judgement, SignatureText, judge, secret_in};
+use quorate_core::journal::{Body, EntryId, Judgement, MemberKey, SignatureText, judge, secret_in};
 use quorate_core::policy::Template;
 use quorate_core::proposal::{Proposal, SignatureSet, Slot};
 use quorate_core::psbt::{finalize, to_base64};
@@ -193,6 +193,57 @@ fn t34_what_is_another_vaults_never_counts() {
             let body = contribution(&proposal, texts);
             let judged = judge(&strange.vault, &body, Some(&theirs), &Alone);
             assert_eq!(judged, Judgement::Waits(proposal.id()));
+        }
+    }
+}
+
+#[test]
+fn members_speak_for_cosigners_of_the_vault_and_removals_name_an_entry() {
+    let key = |seed: u8| MemberKey::from_bytes(&[seed; 32]).unwrap().id();
+    let head = EntryId::of("any");
+    for (_, world) in worlds() {
+        let added = |cosigner: Option<String>| {
+            let body = Body::MemberAdded {
+                member: key(1),
+                name: "bob".to_owned(),
+                cosigner,
+            };
+            judge(&world.vault, &body, None, &Alone)
+        };
+        let bob = world.vault.cosigners()[1].key.xpub();
+        assert_eq!(added(None), Judgement::Sound);
+        assert_eq!(added(Some(bob.to_string())), Judgement::Sound);
+        // The same key under another text is the same cosigner.
+        let other_text = bitcoin::bip32::Xpub {
+            depth: bob.depth + 1,
+            ..*bob
+        };
+        assert_eq!(added(Some(other_text.to_string())), Judgement::Sound);
+        let stranger = common::key(200).xpub().to_string();
+        for cosigner in [stranger.as_str(), "", "bob"] {
+            let judged = added(Some(cosigner.to_owned()));
+            assert!(
+                matches!(judged, Judgement::Refused(_)),
+                "{cosigner}: {judged:?}"
+            );
+        }
+        let removed = |last, head| {
+            let member = key(1);
+            judge(
+                &world.vault,
+                &Body::MemberRemoved { member, last, head },
+                None,
+                &Alone,
+            )
+        };
+        assert_eq!(removed(0, None), Judgement::Sound);
+        assert_eq!(removed(7, Some(head)), Judgement::Sound);
+        for (last, head) in [(7, None), (0, Some(head)), (u64::MAX, Some(head))] {
+            let judged = removed(last, head);
+            assert!(
+                matches!(judged, Judgement::Refused(_)),
+                "{last}: {judged:?}"
+            );
         }
     }
 }

@@ -44,7 +44,7 @@ impl Home {
         Self {
             office: Coordinator::open(folder.path()).unwrap(),
             id: view.member,
-            folder: folder,
+            folder,
         }
     }
 

@@ -7,7 +7,7 @@
 //! one member the newest (by his own count). When a word of the owner makes more entries count, these
 //! are projected; when it makes fewer count, everything is replayed.
 
-use super::trust::{Trust, content};
+use super::trust::{Standing, Trust, content};
 use crate::{StorageError, WriteTx};
 use bitcoin::{Transaction, consensus};
 use quorate_core::journal::{
@@ -43,14 +43,18 @@ pub(super) fn arrived(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<(
                 replay(tx)?;
             }
         }
-        Body::MemberAdded { member, .. } => {
-            if by_owner && enrolled(tx, trust.me, id, said)? {
-                of_author(tx, said.vault, *member)?;
-            }
-        }
-        Body::MemberRemoved { .. } => {
-            if by_owner && enrolled(tx, trust.me, id, said)? {
-                replay(tx)?;
+        Body::MemberAdded { member, .. } | Body::MemberRemoved { member, .. } => {
+            if by_owner {
+                let before = tx.member(said.vault, *member)?;
+                enrolled(tx, trust.me, id, said)?;
+                match (before, tx.member(said.vault, *member)?) {
+                    (before, after) if before == after => {}
+                    // More counts than before, and nothing less.
+                    (None, Some(after)) if after.standing == Standing::Enrolled => {
+                        of_author(tx, said.vault, *member)?;
+                    }
+                    (_, _) => replay(tx)?,
+                }
             }
         }
         Body::AddressRevealed { .. }
@@ -196,13 +200,13 @@ fn founded(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<bool, Storag
     Ok(tx.owner(said.vault)? != before)
 }
 
-/// A word of the owner about a member; whether it is his newest.
+/// A word of the owner about a member.
 fn enrolled(
     tx: &WriteTx<'_>,
     me: Option<MemberId>,
     id: EntryId,
     said: &Content,
-) -> Result<bool, StorageError> {
+) -> Result<(), StorageError> {
     let (member, named, last, head) = match &said.body {
         Body::MemberAdded {
             member,
@@ -216,10 +220,10 @@ fn enrolled(
         | Body::ProposalOpened { .. }
         | Body::ContributionAdded { .. }
         | Body::ProposalReleased { .. }
-        | Body::ProposalClosed { .. } => return Ok(false),
+        | Body::ProposalClosed { .. } => return Ok(()),
     };
     if !may_count(tx, id, me, said)? {
-        return Ok(false);
+        return Ok(());
     }
     let key = params![said.vault.as_bytes(), member.to_bytes()];
     let newest = tx
@@ -262,7 +266,7 @@ fn enrolled(
             id.as_bytes()
         ])?;
     }
-    Ok(is_newest)
+    Ok(())
 }
 
 /// Whether the contents were found to be sound. Entries that this home wrote passed its own rules.

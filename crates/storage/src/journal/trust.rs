@@ -160,6 +160,16 @@ impl ReadTx<'_> {
         .collect()
     }
 
+    /// One of them, by key.
+    pub(super) fn member(
+        &self,
+        vault: VaultId,
+        key: MemberId,
+    ) -> Result<Option<StoredMember>, StorageError> {
+        let mut all = self.members(vault)?.into_iter();
+        Ok(all.find(|member| member.member == key))
+    }
+
     /// What an entry says. Its signature was verified when it came in and isn't verified again.
     pub(super) fn entry_content(&self, id: EntryId) -> Result<Option<Content>, StorageError> {
         let text = self
