@@ -44,6 +44,19 @@ CREATE TABLE members (
     PRIMARY KEY (vault, member)
 ) STRICT, WITHOUT ROWID;
 
+-- Who opened a proposal, and with what words: several members may say different things about one
+-- transaction, and one of them by a clock that he chose.
+CREATE TABLE openings (
+    proposal BLOB NOT NULL CHECK (length(proposal) = 32),
+    author   BLOB NOT NULL CHECK (length(author) = 32),
+    entry    BLOB NOT NULL CHECK (length(entry) = 32),
+    memo     TEXT,
+    PRIMARY KEY (proposal, author, entry)
+) STRICT, WITHOUT ROWID;
+INSERT INTO openings
+SELECT unhex(json_extract(text, '$.body.proposal')), author, id, json_extract(text, '$.body.memo')
+FROM entries WHERE kind = 'proposal_opened';
+
 -- Who handed out which address: an index handed out by two homes is shown, so both rows stay.
 CREATE TABLE addresses_of_authors (
     vault       BLOB NOT NULL CHECK (length(vault) = 32),

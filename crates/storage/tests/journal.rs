@@ -10,7 +10,7 @@ use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::vault::Vault;
-use quorate_storage::{Device, StorageError, Store};
+use quorate_storage::{Device, Standing, StorageError, Store};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -190,12 +190,20 @@ fn an_entry_and_what_it_changes_come_together_or_not_at_all() {
 }
 
 fn golden(store: &mut Store) -> Vec<Entry> {
+    golden_of(
+        store,
+        include_str!("../../core/tests/golden/journal-v1.txt"),
+    )
+}
+
+/// Entries that the home's own device wrote.
+fn golden_of(store: &mut Store, file: &str) -> Vec<Entry> {
     let device = Device {
         key: MemberKey::from_bytes(&[1; 32]).unwrap(),
         network: Network::Regtest,
     };
     store.write(|tx| tx.create_device(&device)).unwrap();
-    let lines = include_str!("../../core/tests/golden/journal-v1.txt").lines();
+    let lines = file.lines();
     let mut entries = Vec::new();
     for line in lines.filter(|line| !line.starts_with('#')) {
         let (signature, text) = line.split_once(' ').unwrap();
@@ -248,6 +256,59 @@ fn a_rebuild_finds_and_mends_every_table_that_was_tampered_with() {
                 .is_empty(),
             "{attack}"
         );
+    }
+}
+
+#[test]
+fn a_rebuild_mends_the_tables_of_members_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quorate.db");
+    let mut store = Store::open(&path).unwrap();
+    let file = include_str!("../../core/tests/golden/journal-v2.txt");
+    let entries = golden_of(&mut store, file);
+    let vault = entries[0].content().vault;
+    let members = store.read(|tx| tx.members(vault)).unwrap();
+    assert_eq!(members.len(), 2);
+    assert_eq!(members[0].name.as_deref(), Some("bob"));
+    let head = match &entries[4].content().body {
+        Body::MemberRemoved { head, .. } => *head,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(members[0].standing, Standing::Removed { last: 1, head });
+    assert_eq!(members[1].standing, Standing::Enrolled);
+    let state = store.read(|tx| tx.state_hash(vault)).unwrap();
+    for (attack, table) in [
+        ("UPDATE owners SET owner = zeroblob(32)", "owners"),
+        ("UPDATE members SET last = NULL, head = NULL", "members"),
+        ("DELETE FROM members WHERE name = 'office'", "members"),
+        ("UPDATE openings SET memo = 'x'", "openings"),
+    ] {
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(attack)
+            .unwrap();
+        let found = store.write(|tx| tx.rebuild(&entries)).unwrap().differences;
+        assert_eq!(found.len(), 1, "{attack}: {found:?}");
+        assert_eq!(found[0].table, table);
+        assert_eq!(store.read(|tx| tx.state_hash(vault)).unwrap(), state);
+    }
+    for table in [
+        "owners",
+        "members",
+        "addresses",
+        "proposals",
+        "openings",
+        "closings",
+        "releases",
+    ] {
+        let attack = format!("DELETE FROM {table}");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&attack)
+            .unwrap();
+        let other = store.read(|tx| tx.state_hash(vault)).unwrap();
+        assert_ne!(other, state, "the hash covers {table}");
+        store.write(|tx| tx.rebuild(&entries)).unwrap();
     }
 }
 

@@ -4,6 +4,8 @@ mod file;
 mod folder;
 mod intake;
 mod members;
+mod openings;
 
 pub use file::JournalText;
 pub(crate) use intake::{findings, judge_anew};
+pub(crate) use openings::said_twice;

@@ -635,3 +635,26 @@ fn a_member_cant_enrol_name_owners_or_rename_the_vault() {
     let members = world.bob.office.members("family").unwrap();
     assert_eq!(members.members.len(), 3, "{members:?}");
 }
+
+/// An author chooses its clock, so it can come before the one who really proposed.
+#[test]
+fn a_member_who_says_other_things_about_a_proposal_is_shown() {
+    let (mut world, mut forger, id, request) = scene();
+    assert!(world.bob.office.proposal(&id).unwrap().findings.is_empty());
+    let body = Body::ProposalOpened {
+        proposal: proposal_id(&id),
+        psbt: to_base64(&request),
+        memo: Some("as agreed".to_owned()),
+    };
+    world.bob.take(&[forger.say(body)]);
+    let view = world.bob.office.proposal(&id).unwrap();
+    let told = view
+        .findings
+        .iter()
+        .find(|one| one.contains("opened 2 times"));
+    let told = told.unwrap_or_else(|| panic!("{:?}", view.findings));
+    assert!(
+        told.contains("invoice 17") && told.contains("as agreed"),
+        "{told}"
+    );
+}

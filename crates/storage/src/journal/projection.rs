@@ -20,11 +20,12 @@ use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
 
 /// The projected tables.
-pub(super) const TABLES: [&str; 9] = [
+pub(super) const TABLES: [&str; 10] = [
     "reservations",
     "signatures",
     "releases",
     "closings",
+    "openings",
     "proposals",
     "addresses",
     "members",
@@ -319,7 +320,19 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
             proposal,
             psbt,
             memo,
-        } => opened(tx, vault, *proposal, psbt, memo.as_deref(), at)?,
+        } => {
+            opened(tx, vault, *proposal, psbt, memo.as_deref(), at)?;
+            tx.prepare(
+                "INSERT OR IGNORE INTO openings (proposal, author, entry, memo)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                proposal.to_bytes(),
+                said.author.to_bytes(),
+                id.as_bytes(),
+                memo
+            ])?;
+        }
         Body::ContributionAdded {
             proposal,
             signatures,

@@ -175,6 +175,24 @@ impl ReadTx<'_> {
         row.transpose()
     }
 
+    /// Who opened a proposal, and with what memo; more than one when members say different things.
+    pub fn openings(
+        &self,
+        id: ProposalId,
+    ) -> Result<Vec<(MemberId, Option<String>)>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT author, memo FROM openings WHERE proposal = ?1 ORDER BY author, entry LIMIT 20",
+        )?;
+        let rows = statement.query_map(params![id.to_bytes()], |row| {
+            Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?))
+        })?;
+        rows.map(|row| {
+            let (author, memo) = row?;
+            Ok((member(&author)?, memo))
+        })
+        .collect()
+    }
+
     /// The proposals of a vault, or of all, oldest first.
     pub fn proposals(&self, vault: Option<VaultId>) -> Result<Vec<StoredProposal>, StorageError> {
         let mut statement = self.prepare(&format!(

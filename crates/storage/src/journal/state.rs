@@ -23,7 +23,7 @@ pub struct AuthorCount {
 
 /// What is hashed of each table: all that doesn't belong to this home alone (names of vaults, order
 /// of arrival). What is said of a proposal counts once the proposal is here.
-const STATE: [(&str, &str); 8] = [
+const STATE: [(&str, &str); 9] = [
     ("owners", "SELECT owner FROM owners WHERE vault = ?1"),
     (
         "members",
@@ -36,6 +36,11 @@ const STATE: [(&str, &str); 8] = [
     (
         "proposals",
         "SELECT id, psbt, memo, opened_at FROM proposals WHERE vault = ?1",
+    ),
+    (
+        "openings",
+        "SELECT proposal, author, entry, openings.memo FROM openings
+         JOIN proposals ON proposals.id = proposal WHERE vault = ?1",
     ),
     (
         "closings",
