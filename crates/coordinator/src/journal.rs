@@ -5,7 +5,7 @@ use crate::{Coordinator, Error, vault_row};
 use quorate_core::journal::{Body, ChainFault, Entry, Judgement, MemberId, check_chain};
 use quorate_core::text::escape;
 use quorate_core::vault::VaultId;
-use quorate_storage::{DamagedEntry, ReadTx, TableDifference};
+use quorate_storage::{DamagedEntry, TableDifference};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Coordinator {
@@ -104,18 +104,23 @@ impl Coordinator {
                 .into_iter()
                 .partition(|fault| fault.author() == self.device.key.id());
             faults.extend(ours.iter().map(ToString::to_string));
-            notes.extend(others.iter().map(ToString::to_string));
+            notes.extend(others.iter().take(MAX_NOTES).map(ToString::to_string));
+            if let Some(more) = others.len().checked_sub(MAX_NOTES).filter(|more| *more > 0) {
+                notes.push(format!("and {more} more of that kind"));
+            }
             let of_vault: Vec<&Entry> = entries
                 .iter()
                 .filter(|entry| entry.content().vault == id)
                 .collect();
-            faults.extend(self.store.read(|tx| judged_anew(tx, id, &of_vault))?);
+            faults.extend(self.judge_anew(id, &of_vault, repair)?);
         }
         let repair = repair && faults.is_empty();
         let Some(differences) = self.compare(&entries, length, repair)? else {
             return Ok(None);
         };
-        if !repair {
+        if repair {
+            self.settle_all()?;
+        } else {
             faults.extend(differences.iter().map(|table| {
                 format!(
                     "table {} isn't what the entries say: {} rows missing, {} too many",
@@ -172,6 +177,8 @@ impl Coordinator {
     }
 }
 
+/// Notes about others' chains that are shown: a stranger can make any number of gaps.
+const MAX_NOTES: usize = 100;
 /// How often a comparison begins anew.
 const MAX_TRIES: usize = 20;
 
@@ -200,16 +207,6 @@ fn sound(all: Vec<Result<Entry, DamagedEntry>>) -> (Vec<Entry>, Vec<String>) {
         }
     }
     (entries, faults)
-}
-
-/// The entries of other homes, judged anew. A vault that isn't here has none that count.
-fn judged_anew(tx: &ReadTx<'_>, id: VaultId, entries: &[&Entry]) -> Result<Vec<String>, Error> {
-    let row = tx.vaults()?.into_iter().find(|row| row.id == id);
-    match row.map(|row| Coordinator::open_vault(&row)).transpose() {
-        Ok(Some(vault)) => crate::homes::judge_anew(tx, &vault, entries),
-        // A damaged row is told of when the tables are compared.
-        Ok(None) | Err(_) => Ok(Vec::new()),
-    }
 }
 
 fn entry_view(entry: &Entry, remarks: &[String]) -> EntryView {

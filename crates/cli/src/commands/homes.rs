@@ -112,5 +112,9 @@ fn taken(view: &TakenView) -> String {
         escape(&view.vault),
         view.state
     ));
+    if view.new > 0 {
+        // Others may know coins that this data folder hasn't seen.
+        text.push_str(&format!("next: quorate sync {}\n", escape(&view.vault)));
+    }
     text
 }

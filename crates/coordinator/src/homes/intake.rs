@@ -269,7 +269,7 @@ fn check(vault: VaultId, line: &Line) -> Result<Entry, (Option<MemberId>, String
     }
 }
 
-fn named(entry: &Entry) -> String {
+pub(super) fn named(entry: &Entry) -> String {
     format!("entry {}", short(&entry.id().to_string()))
 }
 
@@ -287,7 +287,7 @@ fn reasons(judgement: &Judgement) -> Vec<String> {
 }
 
 /// Our own checked form of these proposals.
-fn pinned(
+pub(super) fn pinned(
     tx: &ReadTx<'_>,
     vault: &Vault,
     ids: impl Iterator<Item = ProposalId>,
@@ -304,41 +304,6 @@ fn pinned(
         found.insert(id, Proposal::check(vault, foreign.psbt)?);
     }
     Ok(found)
-}
-
-/// Judges sound entries of a vault anew, all of them, and says where another answer is kept. For
-/// `journal verify`.
-pub(crate) fn judge_anew(
-    tx: &ReadTx<'_>,
-    vault: &Vault,
-    entries: &[&Entry],
-) -> Result<Vec<String>, Error> {
-    let mut faults = Vec::new();
-    let ids = entries
-        .iter()
-        .filter_map(|entry| entry.content().body.about());
-    let proposals = pinned(tx, vault, ids)?;
-    for entry in entries {
-        let body = &entry.content().body;
-        let Some(kept) = tx.judgement(entry.id())? else {
-            continue;
-        };
-        let proposal = body.about().and_then(|id| proposals.get(&id));
-        let anew = judge(vault, body, proposal, &Threads);
-        // What waits here may have been judged before its proposal ceased to count.
-        if anew != kept
-            && !matches!(
-                (&anew, &kept),
-                (Judgement::Waits(_), _) | (_, Judgement::Waits(_))
-            )
-        {
-            faults.push(format!(
-                "what was judged about {} isn't what it deserves",
-                named(entry)
-            ));
-        }
-    }
-    Ok(faults)
 }
 
 /// Counts on from the addresses that others handed out, so that they are watched and not handed out

@@ -1,5 +1,6 @@
 //! Several homes of one vault: whose entries count, and the ways on which entries travel.
 
+mod anew;
 mod file;
 mod folder;
 mod intake;
@@ -7,5 +8,5 @@ mod members;
 mod openings;
 
 pub use file::JournalText;
-pub(crate) use intake::{findings, judge_anew};
+pub(crate) use intake::findings;
 pub(crate) use openings::said_twice;

@@ -658,3 +658,25 @@ fn a_member_who_says_other_things_about_a_proposal_is_shown() {
         "{told}"
     );
 }
+
+/// What authors whom nobody enrolled can make us keep is limited; members aren't held up by it.
+#[test]
+fn t18_strangers_cant_fill_the_disk() {
+    let (mut world, mut forger, ..) = scene();
+    let mut stranger = Forger::new(68, world.vault.id());
+    let big = |index| Body::AddressRevealed {
+        keychain: Keychain::Receive,
+        index,
+        label: Some("x".repeat(MAX_TEXT - 1_000)),
+    };
+    let many: Vec<Entry> = (0..23).map(|index| stranger.say(big(index))).collect();
+    let view = world.bob.take(&many);
+    assert_eq!(view.unknown[0].entries, 21, "64 MiB of 3 MiB each");
+    let full = view
+        .refused
+        .iter()
+        .filter(|one| one.reason.contains("aren't kept"));
+    assert_eq!(full.count(), 2);
+    let view = world.bob.take(&[forger.say(big(0))]);
+    assert_eq!(view.new, 1);
+}

@@ -318,4 +318,28 @@ fn whoever_forges_what_was_judged_is_found_out() {
         "{:?}",
         view.faults
     );
+    let mended = world.owner.office.verify(None, true).unwrap();
+    assert!(mended.faults.is_empty(), "{:?}", mended.faults);
+    world.owner.state();
+}
+
+/// A rebuild needs nothing but the entries: what was judged about them can be found again.
+#[test]
+fn what_was_judged_can_be_found_again() {
+    let mut world = World::new();
+    let id = world.owner.propose(50_000, 20);
+    world.owner.sign(&id, &fixtures::alice(), 21);
+    let journal = world.owner.export();
+    world.bob.import(&journal);
+    let before = world.bob.state();
+    world.bob.tamper("DELETE FROM judgements");
+    let view = world.bob.office.verify(None, false).unwrap();
+    assert!(
+        view.faults
+            .iter()
+            .any(|fault| fault.contains("what was judged"))
+    );
+    world.bob.office.verify(None, true).unwrap();
+    assert_eq!(world.bob.state(), before);
+    assert_eq!(world.bob.signers(&id), ["alice"]);
 }

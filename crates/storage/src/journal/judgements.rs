@@ -145,6 +145,16 @@ impl WriteTx<'_> {
         settled(self, waiting.id, &waiting.content)
     }
 
+    /// Keeps another judgement of an entry; the caller rebuilds.
+    pub fn judge_again(
+        &self,
+        id: EntryId,
+        vault: VaultId,
+        judgement: &Judgement,
+    ) -> Result<(), StorageError> {
+        self.judge(id, vault, judgement)
+    }
+
     fn judge(
         &self,
         id: EntryId,

@@ -1,13 +1,18 @@
-//! What the entries amount to, as tables. This file alone writes them. It holds no rules: whether
-//! something may be said is decided before an entry is written, and what another home says is judged
-//! before it comes here ([`quorate_core::journal::judge`]).
+//! What the entries amount to, as tables. This file and its folder alone write them. They hold no
+//! rules: whether something may be said is decided before an entry is written, and what another home
+//! says is judged before it comes here ([`quorate_core::journal::judge`]).
 //!
 //! The order in which entries arrive makes no difference: of two that say different things about
 //! the same, the one with the earlier time counts, whichever came first; of the owner's words about
 //! one member the newest (by his own count). When a word of the owner makes more entries count, these
 //! are projected; when it makes fewer count, everything is replayed.
 
-use super::trust::{Standing, Trust, content};
+mod arrival;
+mod enrolment;
+
+pub(super) use arrival::{arrived, fold, settled};
+
+use super::trust::Trust;
 use crate::{StorageError, WriteTx};
 use bitcoin::{Transaction, consensus};
 use quorate_core::journal::{
@@ -16,8 +21,7 @@ use quorate_core::journal::{
 use quorate_core::proposal::ProposalId;
 use quorate_core::psbt::final_txid;
 use quorate_core::vault::VaultId;
-use rusqlite::{OptionalExtension, params};
-use std::collections::BTreeMap;
+use rusqlite::params;
 
 /// The projected tables.
 pub(super) const TABLES: [&str; 10] = [
@@ -32,243 +36,6 @@ pub(super) const TABLES: [&str; 10] = [
     "owners",
     "vaults",
 ];
-
-/// Adds what a new entry says to the tables, and what now counts because of it.
-pub(super) fn arrived(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<(), StorageError> {
-    let trust = Trust::load(tx, said.vault)?;
-    let by_me = Some(said.author) == trust.me;
-    let by_owner = Some(said.author) == trust.owner;
-    match &said.body {
-        Body::VaultAdded { .. } | Body::OwnerNamed { .. } => {
-            if by_me && founded(tx, id, said)? {
-                replay(tx)?;
-            }
-        }
-        Body::MemberAdded { member, .. } | Body::MemberRemoved { member, .. } => {
-            if by_owner {
-                let before = tx.member(said.vault, *member)?;
-                enrolled(tx, trust.me, id, said)?;
-                match (before, tx.member(said.vault, *member)?) {
-                    (before, after) if before == after => {}
-                    // More counts than before, and nothing less.
-                    (None, Some(after)) if after.standing == Standing::Enrolled => {
-                        of_author(tx, said.vault, *member)?;
-                    }
-                    (_, _) => replay(tx)?,
-                }
-            }
-        }
-        Body::AddressRevealed { .. }
-        | Body::ProposalOpened { .. }
-        | Body::ContributionAdded { .. }
-        | Body::ProposalReleased { .. }
-        | Body::ProposalClosed { .. } => {
-            // The link that was missing makes what came before it count as well.
-            if trust.is_removed(said.author) && trust.counts(tx, said.author, id)? {
-                of_author(tx, said.vault, said.author)?;
-            } else {
-                apply(tx, &trust, id, said)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Adds what an entry says that was waiting and has been judged.
-pub(super) fn settled(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<(), StorageError> {
-    apply(tx, &Trust::load(tx, said.vault)?, id, said)
-}
-
-/// Adds what the entries of one author say: they count now. Adding one twice changes nothing.
-fn of_author(tx: &WriteTx<'_>, vault: VaultId, author: MemberId) -> Result<(), StorageError> {
-    let trust = Trust::load(tx, vault)?;
-    let entries = {
-        let mut statement =
-            tx.prepare("SELECT id, text FROM entries WHERE vault = ?1 AND author = ?2")?;
-        let rows = statement.query_map(params![vault.as_bytes(), author.to_bytes()], row)?;
-        rows.collect::<Result<Vec<_>, _>>()?
-    };
-    for (id, text) in entries {
-        apply(tx, &trust, EntryId::from_bytes(id), &content(&text)?)?;
-    }
-    Ok(())
-}
-
-/// Makes all tables anew out of all entries.
-fn replay(tx: &WriteTx<'_>) -> Result<(), StorageError> {
-    let entries = {
-        let mut statement = tx.prepare("SELECT id, text FROM entries ORDER BY number")?;
-        let rows = statement.query_map([], row)?;
-        rows.map(|row| {
-            let (id, text) = row?;
-            Ok((EntryId::from_bytes(id), content(&text)?))
-        })
-        .collect::<Result<Vec<_>, StorageError>>()?
-    };
-    fold(tx, entries.iter().map(|(id, content)| (*id, content)))
-}
-
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<([u8; 32], String)> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-/// Empties the tables and fills them from these entries: first who the owner is, then whom he
-/// enrolled, then what all of them said.
-pub(super) fn fold<'a>(
-    tx: &WriteTx<'_>,
-    entries: impl Iterator<Item = (EntryId, &'a Content)> + Clone,
-) -> Result<(), StorageError> {
-    for table in TABLES {
-        tx.conn().execute(&format!("DELETE FROM {table}"), [])?;
-    }
-    let me = tx.device()?.map(|device| device.key.id());
-    for (id, said) in entries.clone().filter(|(_, said)| Some(said.author) == me) {
-        founded(tx, id, said)?;
-    }
-    for (id, said) in entries.clone() {
-        if matches!(
-            said.body,
-            Body::MemberAdded { .. } | Body::MemberRemoved { .. }
-        ) && tx.owner(said.vault)? == Some(said.author)
-        {
-            enrolled(tx, me, id, said)?;
-        }
-    }
-    let mut trusts: BTreeMap<VaultId, Trust> = BTreeMap::new();
-    for (id, said) in entries {
-        use std::collections::btree_map::Entry;
-        let trust = match trusts.entry(said.vault) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Trust::load(tx, said.vault)?),
-        };
-        apply(tx, trust, id, said)?;
-    }
-    Ok(())
-}
-
-/// What this home says about its vault and its owner; whether the owner is another one now.
-fn founded(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<bool, StorageError> {
-    let owner = match &said.body {
-        Body::VaultAdded {
-            name,
-            network,
-            descriptor,
-            cosigners,
-            birth: _,
-            owner,
-        } => {
-            let cosigners = serde_json::to_string(cosigners)
-                .map_err(|error| StorageError::damaged(error.to_string()))?;
-            tx.prepare(
-                "INSERT OR IGNORE INTO vaults (id, name, network, descriptor, cosigners, added_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                said.vault.as_bytes(),
-                name,
-                network.to_string(),
-                descriptor,
-                cosigners,
-                said.at
-            ])?;
-            *owner
-        }
-        Body::OwnerNamed { owner } => Some(*owner),
-        Body::MemberAdded { .. }
-        | Body::MemberRemoved { .. }
-        | Body::AddressRevealed { .. }
-        | Body::ProposalOpened { .. }
-        | Body::ContributionAdded { .. }
-        | Body::ProposalReleased { .. }
-        | Body::ProposalClosed { .. } => None,
-    };
-    let Some(owner) = owner else {
-        return Ok(false);
-    };
-    let before = tx.owner(said.vault)?;
-    tx.prepare(
-        "INSERT INTO owners (vault, owner, seq, entry) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO UPDATE SET
-             owner = excluded.owner, seq = excluded.seq, entry = excluded.entry
-         WHERE (excluded.seq, entry) > (seq, excluded.entry)",
-    )?
-    .execute(params![
-        said.vault.as_bytes(),
-        owner.to_bytes(),
-        said.seq,
-        id.as_bytes()
-    ])?;
-    Ok(tx.owner(said.vault)? != before)
-}
-
-/// A word of the owner about a member.
-fn enrolled(
-    tx: &WriteTx<'_>,
-    me: Option<MemberId>,
-    id: EntryId,
-    said: &Content,
-) -> Result<(), StorageError> {
-    let (member, named, last, head) = match &said.body {
-        Body::MemberAdded {
-            member,
-            name,
-            cosigner,
-        } => (member, Some((name, cosigner)), None, None),
-        Body::MemberRemoved { member, last, head } => (member, None, Some(*last), *head),
-        Body::VaultAdded { .. }
-        | Body::OwnerNamed { .. }
-        | Body::AddressRevealed { .. }
-        | Body::ProposalOpened { .. }
-        | Body::ContributionAdded { .. }
-        | Body::ProposalReleased { .. }
-        | Body::ProposalClosed { .. } => return Ok(()),
-    };
-    if !may_count(tx, id, me, said)? {
-        return Ok(());
-    }
-    let key = params![said.vault.as_bytes(), member.to_bytes()];
-    let newest = tx
-        .prepare("SELECT seq, entry FROM members WHERE vault = ?1 AND member = ?2")?
-        .query_row(key, |row| Ok((row.get(0)?, row.get::<_, [u8; 32]>(1)?)))
-        .optional()?;
-    // Of two with one number (an equivocation) the one with the smaller id.
-    let is_newest = newest.is_none_or(|(seq, entry)| {
-        (said.seq, std::cmp::Reverse(*id.as_bytes())) > (seq, std::cmp::Reverse(entry))
-    });
-    if is_newest {
-        tx.prepare(
-            "INSERT INTO members (vault, member, last, head, said_at, seq, entry)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET last = excluded.last, head = excluded.head,
-                 said_at = excluded.said_at, seq = excluded.seq, entry = excluded.entry",
-        )?
-        .execute(params![
-            said.vault.as_bytes(),
-            member.to_bytes(),
-            last,
-            head.map(|head| *head.as_bytes()),
-            said.at,
-            said.seq,
-            id.as_bytes()
-        ])?;
-    }
-    if let Some((name, cosigner)) = named {
-        tx.prepare(
-            "UPDATE members SET name = ?3, cosigner = ?4, named_seq = ?5, named_entry = ?6
-             WHERE vault = ?1 AND member = ?2
-             AND (named_seq IS NULL OR (?5, named_entry) > (named_seq, ?6))",
-        )?
-        .execute(params![
-            said.vault.as_bytes(),
-            member.to_bytes(),
-            name,
-            cosigner,
-            said.seq,
-            id.as_bytes()
-        ])?;
-    }
-    Ok(())
-}
 
 /// Whether the contents were found to be sound. Entries that this home wrote passed its own rules.
 fn may_count(
