@@ -12,9 +12,11 @@ use quorate_core::journal::{
     MemberKey, SignatureText, StateHash, VERSION, Value, check_chain, judge, read_line, write_line,
 };
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{SignatureSet, Slot};
+use quorate_core::policy::Template;
+use quorate_core::proposal::{Proposal, SignatureSet, Slot};
 use quorate_core::psbt::finalize;
-use quorate_core::vault::VaultId;
+use quorate_core::script_type::ScriptType;
+use quorate_core::vault::{Vault, VaultId};
 use quorate_core::workers::Alone;
 
 fn key(seed: u8) -> MemberKey {
@@ -210,19 +212,71 @@ fn golden_entries_are_read_as_they_were_written() {
             "proposal_opened",
             "contribution_added",
             "proposal_released",
-            "proposal_closed"
+            "proposal_closed",
+            // Of a taproot vault.
+            "proposal_opened",
+            "contribution_added"
         ]
     );
+}
+
+/// The two vaults of the golden entries, each with its proposal.
+fn golden_worlds() -> [(common::world::World, Proposal); 2] {
+    let mut template = Template::builtin("2-of-3").unwrap();
+    template.script = ScriptType::Tr;
+    let keys = common::named_keys(3);
+    let taproot = Vault::create(bitcoin::Network::Regtest, &template, keys).unwrap();
+    [
+        common::world::World::new("2-of-3", &[100_000, 70_000]),
+        common::world::World::of(taproot, &[100_000, 70_000]),
+    ]
+    .map(|world| {
+        let proposal = world.spend(150_000).unwrap();
+        (world, proposal)
+    })
+}
+
+fn contribution(world: &common::world::World, proposal: &Proposal) -> (Body, SignatureSet) {
+    let (mut set, mut signatures) = (SignatureSet::new(), Vec::new());
+    for cosigner in 0..2 {
+        for input in 0..2 {
+            for (public_key, signature) in world.signatures(proposal, input, cosigner) {
+                let input = u32::try_from(input).unwrap();
+                set.insert(Slot { input, public_key }, signature);
+                signatures.push(SignatureText {
+                    input,
+                    public_key: hex(&signature.key_bytes(&public_key)),
+                    signature: signature.to_string(),
+                });
+            }
+        }
+    }
+    let body = Body::ContributionAdded {
+        proposal: proposal.id(),
+        signatures,
+    };
+    (body, set)
+}
+
+fn opened(proposal: &Proposal, memo: Option<&str>) -> Body {
+    Body::ProposalOpened {
+        proposal: proposal.id(),
+        psbt: quorate_core::psbt::to_base64(proposal.psbt()),
+        memo: memo.map(ToOwned::to_owned),
+    }
 }
 
 /// Another home that has nothing but the vault finds each of them sound.
 #[test]
 fn golden_entries_are_judged_sound_by_another_home() {
-    let world = common::world::World::new("2-of-3", &[100_000, 70_000]);
-    let proposal = world.spend(150_000).unwrap();
+    let worlds = golden_worlds();
     for entry in golden(include_str!("golden/journal-v2.txt")) {
+        let mut worlds = worlds.iter();
+        let (world, proposal) = worlds
+            .find(|(world, _)| world.vault.id() == entry.content().vault)
+            .unwrap();
         let body = &entry.content().body;
-        let judged = judge(&world.vault, body, Some(&proposal), &Alone);
+        let judged = judge(&world.vault, body, Some(proposal), &Alone);
         assert_eq!(judged, Judgement::Sound, "{}", entry.text());
         // Without the proposal what is about it waits.
         let waits = judge(&world.vault, body, None, &Alone);
@@ -239,23 +293,8 @@ fn golden_entries_are_judged_sound_by_another_home() {
 #[test]
 #[ignore = "writes tests/golden/journal-v2.txt"]
 fn write_golden_entries() {
-    let world = common::world::World::new("2-of-3", &[100_000, 70_000]);
-    let proposal = world.spend(150_000).unwrap();
-    let mut set = SignatureSet::new();
-    let mut signatures = Vec::new();
-    for cosigner in 0..2 {
-        for input in 0..2 {
-            for (public_key, signature) in world.signatures(&proposal, input, cosigner) {
-                let input = u32::try_from(input).unwrap();
-                set.insert(Slot { input, public_key }, signature);
-                signatures.push(SignatureText {
-                    input,
-                    public_key: public_key.to_string(),
-                    signature: signature.to_string(),
-                });
-            }
-        }
-    }
+    let [(world, proposal), (taproot, its)] = golden_worlds();
+    let (contributed, set) = contribution(&world, &proposal);
     let transaction = finalize(&proposal, &set).unwrap();
     let key = key(1);
     let head = chain(2, 1)[0].id();
@@ -289,15 +328,8 @@ fn write_golden_entries() {
             index: 0,
             label: Some("rent".to_owned()),
         },
-        Body::ProposalOpened {
-            proposal: proposal.id(),
-            psbt: quorate_core::psbt::to_base64(proposal.psbt()),
-            memo: Some("invoice 17".to_owned()),
-        },
-        Body::ContributionAdded {
-            proposal: proposal.id(),
-            signatures,
-        },
+        opened(&proposal, Some("invoice 17")),
+        contributed,
         Body::ProposalReleased {
             proposal: proposal.id(),
             transaction: bitcoin::consensus::encode::serialize_hex(&transaction),
@@ -310,20 +342,26 @@ fn write_golden_entries() {
     ];
     let mut lines =
         "# signature and text of one entry of each kind, as version 2 writes them\n".to_owned();
-    let mut prev = None;
-    for (seq, body) in (1..).zip(bodies) {
-        let content = Content {
-            version: VERSION,
-            vault: world.vault.id(),
-            author: key.id(),
-            seq,
-            prev,
-            at: 1_700_000_000,
-            body,
-        };
-        let entry = Entry::sign(content, &key).unwrap();
-        lines += &format!("{}\n", write_line(&entry));
-        prev = Some(entry.id());
+    let others = [opened(&its, None), contribution(&taproot, &its).0];
+    for (vault, bodies) in [
+        (world.vault.id(), bodies.to_vec()),
+        (taproot.vault.id(), others.to_vec()),
+    ] {
+        let mut prev = None;
+        for (seq, body) in (1..).zip(bodies) {
+            let content = Content {
+                version: VERSION,
+                vault,
+                author: key.id(),
+                seq,
+                prev,
+                at: 1_700_000_000,
+                body,
+            };
+            let entry = Entry::sign(content, &key).unwrap();
+            lines += &format!("{}\n", write_line(&entry));
+            prev = Some(entry.id());
+        }
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/journal-v2.txt");
     std::fs::write(path, lines).unwrap();

@@ -312,6 +312,67 @@ fn a_rebuild_mends_the_tables_of_members_too() {
     }
 }
 
+/// What the tables of an older database said is there afterwards, with who said it.
+#[test]
+fn an_older_database_learns_who_handed_out_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quorate.db");
+    let lines = include_str!("../../core/tests/golden/journal-v1.txt").lines();
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    let entries: Vec<Entry> = lines
+        .map(|line| {
+            let (signature, text) = line.split_once(' ').unwrap();
+            let signature: Vec<u8> = bitcoin::hex::FromHex::from_hex(signature).unwrap();
+            Entry::check(text, &signature).unwrap()
+        })
+        .collect();
+    let old = Connection::open(&path).unwrap();
+    for sql in [
+        include_str!("../migrations/0001_ledger.sql"),
+        include_str!("../migrations/0002_journal.sql"),
+        "PRAGMA application_id = 0x51525431; PRAGMA user_version = 2;",
+    ] {
+        old.execute_batch(sql).unwrap();
+    }
+    let network = Network::Regtest.to_string();
+    old.execute(
+        "INSERT INTO device VALUES (1, ?1, ?2)",
+        ([1u8; 32], network),
+    )
+    .unwrap();
+    for entry in &entries {
+        let content = entry.content();
+        old.execute(
+            "INSERT INTO entries (id, vault, author, seq, at, kind, text, signature)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            rusqlite::params![
+                entry.id().as_bytes(),
+                content.vault.as_bytes(),
+                content.author.to_bytes(),
+                content.seq,
+                content.at,
+                content.body.kind(),
+                entry.text(),
+                entry.signature()
+            ],
+        )
+        .unwrap();
+    }
+    drop(old);
+    let mut store = Store::open(&path).unwrap();
+    let vault = entries[0].content().vault;
+    let addresses = store.read(|tx| tx.addresses(vault)).unwrap();
+    assert_eq!(addresses.len(), 1);
+    assert_eq!(addresses[0].author, entries[0].content().author);
+    assert_eq!(addresses[0].label.as_deref(), Some("rent"));
+    let differences = store.write(|tx| tx.rebuild(&entries)).unwrap().differences;
+    let wrong: Vec<_> = differences.iter().map(|one| one.table).collect();
+    assert!(
+        !wrong.contains(&"addresses") && !wrong.contains(&"openings"),
+        "{wrong:?}"
+    );
+}
+
 /// Entries that are damaged can't be replayed; what the others say must still be compared, or the
 /// person is told of a constraint instead of the damage.
 #[test]
