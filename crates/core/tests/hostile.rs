@@ -5,25 +5,36 @@
 
 mod common;
 
-use bitcoin::{Psbt, ScriptBuf, Sequence};
+use bitcoin::taproot::{ControlBlock, LeafVersion, TaprootBuilder};
+use bitcoin::{Psbt, ScriptBuf, Sequence, TxOut};
 use common::rogue::{
-    Form, Signed, high_s, nobodys, put_final, put_partial, with_byte, with_signatures,
+    Form, Signed, high_s, nobodys, put_final, put_raw, with_byte, with_signatures,
 };
+use common::vault_as;
 use common::world::{World, ecdsa_of, kept, stranger};
 use quorate_core::consensus::verify_transaction;
-use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs};
+use quorate_core::proposal::{Proposal, Signature, SignatureSet, SignedInputs};
 use quorate_core::psbt::{ContributionError, FinalizeError, admit, finalize, read};
+use quorate_core::script_type::ScriptType;
 use quorate_core::spend::{Recipient, Request, Send, propose};
 use std::collections::BTreeSet;
 
-/// Policy and spending path.
-const SPENDS: [(&str, usize); 5] = [
-    ("2-of-3", 0),
-    ("3-of-5", 0),
-    ("2-of-3-recovery", 1),
-    ("inheritance", 0),
-    ("inheritance", 1),
+/// Policy, kind of output and spending path.
+const SPENDS: [(&str, ScriptType, usize); 11] = [
+    ("2-of-3", ScriptType::Wsh, 0),
+    ("3-of-5", ScriptType::Wsh, 0),
+    ("2-of-3-recovery", ScriptType::Wsh, 1),
+    ("inheritance", ScriptType::Wsh, 0),
+    ("inheritance", ScriptType::Wsh, 1),
+    ("2-of-3", ScriptType::ShWsh, 0),
+    ("inheritance", ScriptType::ShWsh, 1),
+    ("2-of-3", ScriptType::Sh, 0),
+    ("2-of-3", ScriptType::Tr, 0),
+    ("inheritance", ScriptType::Tr, 0),
+    ("inheritance", ScriptType::Tr, 1),
 ];
+/// Cosigners of those paths, counted together.
+const MEMBERS: usize = 3 + 5 + 3 + 2 + 2 + 3 + 2 + 3 + 3 + 2 + 2;
 
 struct Session {
     world: World,
@@ -33,8 +44,8 @@ struct Session {
 }
 
 impl Session {
-    fn new(policy: &str, path: usize) -> Self {
-        let world = World::new(policy, &[60_000, 50_000]);
+    fn new(policy: &str, script: ScriptType, path: usize) -> Self {
+        let world = World::of(vault_as(policy, script), &[60_000, 50_000]);
         let recipients = [Recipient {
             address: stranger(1),
             send: Send::All,
@@ -54,9 +65,10 @@ impl Session {
     }
 
     fn all() -> impl Iterator<Item = (String, Self)> {
-        SPENDS
-            .iter()
-            .map(|&(policy, path)| (format!("{policy}, path {path}"), Self::new(policy, path)))
+        SPENDS.iter().map(|&(policy, script, path)| {
+            let name = format!("{policy} as {script}, path {path}");
+            (name, Self::new(policy, script, path))
+        })
     }
 
     fn threshold(&self) -> usize {
@@ -74,7 +86,9 @@ impl Session {
         match finalize(&self.proposal, signatures) {
             Ok(transaction) => {
                 assert!(enough, "{case}");
-                assert_eq!(transaction.compute_txid(), self.proposal.txid(), "{case}");
+                if let Some(txid) = self.proposal.final_txid() {
+                    assert_eq!(transaction.compute_txid(), txid, "{case}");
+                }
                 verify_transaction(&transaction, &self.proposal.prevouts()).unwrap();
             }
             Err(FinalizeError::Incomplete { .. }) => assert!(!enough, "{case}"),
@@ -89,8 +103,11 @@ fn bad_signatures(
     bad: usize,
     input: usize,
 ) -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    let good = ecdsa_of(&session.signed.of(bad, input)[0].1).signature;
     let elsewhere = session.signed.of(bad, 1 - input)[0].1;
+    if let Signature::Schnorr(good) = session.signed.of(bad, input)[0].1 {
+        return bad_schnorr(&good.signature.serialize(), elsewhere.to_vec());
+    }
+    let good = ecdsa_of(&session.signed.of(bad, input)[0].1).signature;
     let mut truncated = with_byte(&good, 1);
     truncated.remove(20);
     let mut noise = vec![0x30; 71];
@@ -105,6 +122,23 @@ fn bad_signatures(
         ("high S", with_byte(&high_s(&good), 1), "canonical"),
         ("a byte short", truncated, "DER"),
         ("71 bytes of noise", noise, "DER"),
+    ]
+}
+
+fn bad_schnorr(good: &[u8; 64], elsewhere: Vec<u8>) -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let with = |byte: u8| [&good[..], &[byte]].concat();
+    let mut damaged = good.to_vec();
+    damaged[40] ^= 1;
+    vec![
+        ("by nobody", vec![7; 64], "sign"),
+        ("of the other input", elsewhere, "sign"),
+        ("SIGHASH_NONE", with(2), "SIGHASH_ALL"),
+        ("SIGHASH_SINGLE", with(3), "SIGHASH_ALL"),
+        ("ALL|ANYONECANPAY", with(0x81), "SIGHASH_ALL"),
+        ("DEFAULT written out", with(0), "SIGHASH_ALL"),
+        ("said to be ALL", with(1), "sign"),
+        ("a bit changed", damaged, "sign"),
+        ("64 bytes of noise", vec![0xff; 64], "sign"),
     ]
 }
 
@@ -137,8 +171,7 @@ fn t13_hostile_signatures_cost_no_good_one_and_are_named() {
             }
         }
     }
-    // Members of the paths: 3 + 5 + 3 + 2 + 2.
-    assert_eq!(cases, 15 * 2 * 9 * 3 * 2);
+    assert_eq!(cases, MEMBERS * 2 * 9 * 4 * 2);
 }
 
 /// One bad signature.
@@ -166,11 +199,12 @@ impl Attack<'_> {
         let own = signed.set([self.bad]).into_iter();
         good.extend(own.filter(|(slot, _)| slot.input as usize != self.input));
         let mut psbt = with_signatures(proposal, &good);
+        let key = signed.of(self.bad, self.input)[0].0;
+        let coin = &proposal.inputs()[self.input].derived;
         if finalized {
-            put_final(&mut psbt, self.input, self.value);
+            put_final(&mut psbt, self.input, coin, &key, self.value);
         } else {
-            let key = signed.of(self.bad, self.input)[0].0;
-            put_partial(&mut psbt, self.input, &key.to_bytes(), self.value);
+            put_raw(&mut psbt, self.input, coin, &key, self.value);
         }
         let file = read(&form.write(&psbt)).unwrap();
         let admission = admit(proposal, &file, &SignatureSet::new()).unwrap();
@@ -212,12 +246,13 @@ fn t14_a_good_signature_in_any_wrong_slot_is_refused_and_named() {
             for named in cosigners.clone().filter(|&named| named != signer) {
                 for input in 0..2 {
                     let case = format!("{name}: by {signer} as {named} on input {input}");
-                    let form = Form::ALL[cases % 3];
+                    let form = Form::ALL[cases % 4];
+                    let coin = &session.proposal.inputs()[input].derived;
                     let value = session.signed.of(signer, input)[0].1.to_vec();
                     let key = session.signed.of(named, input)[0].0;
                     let good = session.signed.set([signer]);
                     let mut psbt = with_signatures(&session.proposal, &good);
-                    put_partial(&mut psbt, input, &key.to_bytes(), &value);
+                    put_raw(&mut psbt, input, coin, &key, &value);
                     let file = read(&form.write(&psbt)).unwrap();
                     let admission = admit(&session.proposal, &file, &SignatureSet::new()).unwrap();
                     assert_eq!(kept(&admission), good, "{case}");
@@ -230,14 +265,14 @@ fn t14_a_good_signature_in_any_wrong_slot_is_refused_and_named() {
             }
         }
     }
-    // Ordered pairs: 6 + 20 + 6 + 12 + 12, on both inputs.
-    assert_eq!(cases, 56 * 2);
+    // Ordered pairs: 6 of three cosigners, 12 of four, 20 of five; on both inputs.
+    assert_eq!(cases, (5 * 6 + 5 * 12 + 20) * 2);
 }
 
 type Change = (&'static str, fn(&mut Psbt, usize));
 
 /// Fields of an input that say something else than ours; the name is what the refusal says.
-const ALTERED_INPUTS: [Change; 14] = [
+const ALTERED_INPUTS: [Change; 16] = [
     ("non_witness_utxo", |psbt, at| {
         psbt.inputs[at].non_witness_utxo.as_mut().unwrap().lock_time =
             bitcoin::absolute::LockTime::from_consensus(99);
@@ -247,10 +282,10 @@ const ALTERED_INPUTS: [Change; 14] = [
         utxo.output[1].value += bitcoin::Amount::ONE_SAT;
     }),
     ("witness_utxo", |psbt, at| {
-        psbt.inputs[at].witness_utxo.as_mut().unwrap().value -= bitcoin::Amount::ONE_SAT;
+        prevout(psbt, at).value -= bitcoin::Amount::ONE_SAT;
     }),
     ("witness_utxo", |psbt, at| {
-        psbt.inputs[at].witness_utxo.as_mut().unwrap().script_pubkey = ScriptBuf::new();
+        prevout(psbt, at).script_pubkey = ScriptBuf::new();
     }),
     ("sighash_type", |psbt, at| {
         psbt.inputs[at].sighash_type = Some(bitcoin::EcdsaSighashType::None.into());
@@ -264,13 +299,11 @@ const ALTERED_INPUTS: [Change; 14] = [
     ("witness_script", |psbt, at| {
         psbt.inputs[at].witness_script = Some(ScriptBuf::from_bytes(vec![0x51]));
     }),
-    ("bip32_derivation", |psbt, at| {
-        let derivation = &mut psbt.inputs[at].bip32_derivation;
-        derivation.values_mut().next().unwrap().0 = [7; 4].into();
+    ("origin", |psbt, at| {
+        origin(psbt, at).0 = [7; 4].into();
     }),
-    ("bip32_derivation", |psbt, at| {
-        let derivation = &mut psbt.inputs[at].bip32_derivation;
-        derivation.values_mut().next().unwrap().1 = "7/7".parse().unwrap();
+    ("origin", |psbt, at| {
+        origin(psbt, at).1 = "7/7".parse().unwrap();
     }),
     ("bip32_derivation", |psbt, at| {
         let key = bitcoin::secp256k1::SecretKey::from_slice(&[9; 32]).unwrap();
@@ -289,10 +322,47 @@ const ALTERED_INPUTS: [Change; 14] = [
         use bitcoin::hashes::Hash;
         psbt.inputs[at].tap_merkle_root = Some(bitcoin::TapNodeHash::all_zeros());
     }),
+    ("tap_scripts", |psbt, at| {
+        let leaf = (ScriptBuf::from_bytes(vec![0x51]), LeafVersion::TapScript);
+        psbt.inputs[at].tap_scripts.insert(control_block(), leaf);
+    }),
+    ("sighash_type", |psbt, at| {
+        psbt.inputs[at].sighash_type = Some(bitcoin::TapSighashType::Single.into());
+    }),
 ];
 
+/// A proof that looks like one.
+fn control_block() -> ControlBlock {
+    let key = x_only().serialize();
+    ControlBlock::decode(&[&[0xc0], &key[..]].concat()).unwrap()
+}
+
+/// What the file says of the output an input spends; said by the file alone where ours is silent.
+fn prevout(psbt: &mut Psbt, at: usize) -> &mut TxOut {
+    let input = &mut psbt.inputs[at];
+    let spent = input.non_witness_utxo.as_ref().unwrap().output[1].clone();
+    input.witness_utxo.get_or_insert(spent)
+}
+
+/// The origin of one of the input's keys.
+fn origin(psbt: &mut Psbt, at: usize) -> &mut bitcoin::bip32::KeySource {
+    let input = &mut psbt.inputs[at];
+    let taproot = input.tap_key_origins.values_mut().map(|(_, origin)| origin);
+    input
+        .bip32_derivation
+        .values_mut()
+        .chain(taproot)
+        .next()
+        .unwrap()
+}
+
 /// The same for an output.
-const ALTERED_OUTPUTS: [Change; 5] = [
+const ALTERED_OUTPUTS: [Change; 6] = [
+    ("tap_tree", |psbt, at| {
+        let script = ScriptBuf::from_bytes(vec![0x51]);
+        let tree = TaprootBuilder::new().add_leaf(0, script).unwrap();
+        psbt.outputs[at].tap_tree = Some(tree.try_into().unwrap());
+    }),
     ("redeem_script", |psbt, at| {
         psbt.outputs[at].redeem_script = Some(ScriptBuf::from_bytes(vec![0x51]));
     }),
@@ -333,7 +403,13 @@ fn t12_every_altered_field_is_named_with_its_place() {
             for at in 0..count {
                 let mut psbt = honest.clone();
                 change(&mut psbt, at);
-                let file = read(&Form::ALL[cases % 3].write(&psbt)).unwrap();
+                let file = read(&Form::ALL[cases % 4].write(&psbt)).unwrap();
+                let is_taproot = session.world.vault.script_type() == ScriptType::Tr;
+                let field = match (*field, is_taproot) {
+                    ("origin", false) => "bip32_derivation",
+                    ("origin", true) => "tap_key_origins",
+                    (field, _) => field,
+                };
                 let field = format!("{side}[{at}].{field}");
                 let error = admit(&session.proposal, &file, &SignatureSet::new()).unwrap_err();
                 assert_eq!(error, ContributionError::Altered { field }, "{name}");
@@ -341,7 +417,7 @@ fn t12_every_altered_field_is_named_with_its_place() {
             }
         }
     }
-    assert_eq!(cases, 5 * (14 * 2 + 5));
+    assert_eq!(cases, SPENDS.len() * (16 * 2 + 6));
 }
 
 #[test]
@@ -383,7 +459,7 @@ fn t16_every_change_of_the_transaction_is_refused() {
                 for at in 0..2 {
                     let mut psbt = honest.clone();
                     change(&mut psbt, at);
-                    let file = read(&Form::ALL[cases % 3].write(&psbt)).unwrap();
+                    let file = read(&Form::ALL[cases % 4].write(&psbt)).unwrap();
                     let error = admit(&session.proposal, &file, &SignatureSet::new()).unwrap_err();
                     assert_eq!(error, ContributionError::OtherTransaction(what), "{name}");
                     cases += 1;
@@ -391,5 +467,5 @@ fn t16_every_change_of_the_transaction_is_refused() {
             }
         }
     }
-    assert_eq!(cases, 15 * 9 * 2);
+    assert_eq!(cases, MEMBERS * 9 * 2);
 }

@@ -411,6 +411,25 @@ fn whoever_signed_a_part_is_still_missing() {
     assert!(!nothing.is_complete());
 }
 
+/// Bitcoin Core's `analyzepsbt` says the same: `stories subsets` compares.
+#[test]
+fn nobody_is_asked_for_a_signature_on_a_satisfied_input() {
+    let world = World::new("2-of-3", &[60_000, 50_000]);
+    let proposal = world.spend_all_coins();
+    let signed = Signed::new(&world, &proposal);
+    let mut signatures = signed.set([0, 1, 2]);
+    // The third has signed where a second signature is missing.
+    signatures.retain(|slot, _| {
+        let of = |cosigner: usize| signed.of(cosigner, slot.input as usize)[0].0;
+        let thirds = of(2) == slot.public_key;
+        thirds == (slot.input == 1)
+    });
+    let status = SignedInputs::of(&proposal, &signatures);
+    assert_eq!(status.satisfied, [true, false]);
+    assert_eq!(status.signed, [BTreeSet::from([0, 1]), BTreeSet::from([2])]);
+    assert_eq!(status.missing(), BTreeSet::from([0, 1]));
+}
+
 /// A request may say that it wants SIGHASH_ALL, which is what every one wants.
 #[test]
 fn t11_a_request_that_names_sighash_all_takes_signatures() {

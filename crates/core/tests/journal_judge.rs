@@ -171,6 +171,30 @@ fn t16_a_release_that_isnt_the_proposals_transaction_is_refused() {
     }
 }
 
+/// The id doesn't cover amounts, so a request that proves none could be told twice with two.
+#[test]
+fn t10_a_request_without_previous_transactions_is_refused_for_every_kind() {
+    for (script, world) in worlds() {
+        let proposal = world.spend(150_000).unwrap();
+        let mut bare = proposal.psbt().clone();
+        bare.inputs[1].non_witness_utxo = None;
+        let body = Body::ProposalOpened {
+            proposal: proposal.id(),
+            psbt: to_base64(&bare),
+            memo: None,
+        };
+        match judged(&world, &proposal, &body) {
+            Judgement::Refused(reason) => {
+                assert!(
+                    reason.contains("without the previous"),
+                    "{script}: {reason}"
+                );
+            }
+            other => panic!("{script}: {other:?}"),
+        }
+    }
+}
+
 /// One vault's proposal is nothing to another vault.
 #[test]
 fn t34_what_is_another_vaults_never_counts() {

@@ -72,8 +72,16 @@ impl TestKey {
     #[must_use]
     pub fn named(name: &str) -> Self {
         let seed = sha256::Hash::hash(format!("quorate test key: {name}").as_bytes());
-        let master = Xpriv::new_master(NetworkKind::Test, seed.as_byte_array())
-            .expect("a hash is a seed but for a chance of 1 in 2^127");
+        Self::from_seed(name, seed.as_byte_array())
+    }
+
+    /// The key of a BIP32 seed, for example that of a signer's words.
+    ///
+    /// # Panics
+    /// With a chance of 1 in 2^127.
+    #[must_use]
+    pub fn from_seed(name: &str, seed: &[u8]) -> Self {
+        let master = Xpriv::new_master(NetworkKind::Test, seed).expect("a seed");
         Self {
             name: name.to_owned(),
             master,

@@ -1,8 +1,8 @@
 //! `cargo xtask test`, `lint`, `quick` and `bench`: everything that must hold, in one profile and one target
 //! folder, so that nothing is built twice.
 
-use crate::node;
 use crate::shell::{cargo, run, words};
+use crate::{embit, node};
 use std::io::{BufRead, BufReader};
 use std::ops::AddAssign;
 use std::process::Stdio;
@@ -48,16 +48,20 @@ fn format_and_clippy() -> Result<(), String> {
 /// A sentence, when something fails.
 pub(crate) fn test(with_node: bool) -> Result<(), String> {
     let start = Instant::now();
-    let (exe, skip) = if with_node {
-        (node::path()?, "")
+    let (exe, python, skip) = if with_node {
+        (node::path()?, embit::python()?, "")
     } else {
-        // A test outside `real_node` that wants a node fails with this as the reason.
-        ("left-out-by-no-node".into(), "-- --skip real_node")
+        // A test outside `real_node` that wants one of them fails with this as the reason.
+        let left_out = || "left-out-by-no-node".into();
+        (left_out(), left_out(), "-- --skip real_node")
     };
     // The binary, with the same features as in the tests: cargo unifies them over what it builds.
     run(&mut cargo("build --workspace --lib --bins --tests"))?;
     let mut command = cargo(&format!("test --workspace --no-fail-fast {skip}"));
-    command.env("BITCOIND_EXE", &exe).stdout(Stdio::piped());
+    command
+        .env("BITCOIND_EXE", &exe)
+        .env(embit::VARIABLE, &python)
+        .stdout(Stdio::piped());
     let line = words(&command);
     eprintln!("$ {line}");
     let mut child = command

@@ -7,6 +7,7 @@
 )]
 
 mod checks;
+mod embit;
 mod locate;
 mod mutants;
 mod node;
@@ -25,9 +26,11 @@ cargo xtask <command>
   mutants [file]    Breaks the code that judges foreign files in every place, and expects a failing
                     test each time; of one file: the part of a path. Half an hour and more
   node              Prints the path of a bitcoind; builds one from source the first time
+  embit             Prints the path of a Python with embit; installs it the first time
 
 test --no-node leaves out the tests in modules called `real_node`. BITCOIND_EXE names a bitcoind to
-use; without it, the PATH and then the per-user cache are looked at.";
+use; without it, the PATH and then the per-user cache are looked at. EMBIT_PYTHON names a python3
+with embit; without it, one is made in the per-user cache.";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["bench"] => checks::bench(),
         ["mutants"] => mutants::mutants(None),
         ["mutants", file] => mutants::mutants(Some(file)),
+        ["embit"] => embit::python().map(|path| println!("{}", path.display())),
         ["node"] => node::path().map(|path| println!("{}", path.display())),
         ["help" | "-h" | "--help"] => {
             println!("{HELP}");

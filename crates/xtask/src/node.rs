@@ -45,7 +45,7 @@ pub(crate) fn path() -> Result<PathBuf, String> {
 }
 
 fn build(cache: &Path) -> Result<PathBuf, String> {
-    packages::ensure()?;
+    packages::ensure(&packages::NODE)?;
     let source = source()?;
     let work = Work::open(cache, &source)?;
     eprintln!(
@@ -207,14 +207,14 @@ fn tail(file: &Path, lines: usize) -> String {
 }
 
 /// Removes a folder, which need not exist.
-fn clear(folder: &Path) -> Result<(), String> {
+pub(crate) fn clear(folder: &Path) -> Result<(), String> {
     match fs::remove_dir_all(folder) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(at(folder, &e)),
         _ => Ok(()),
     }
 }
 
-fn at(path: &Path, error: &std::io::Error) -> String {
+pub(crate) fn at(path: &Path, error: &std::io::Error) -> String {
     format!("{} can't be used: {error}", path.display())
 }
 

@@ -1,5 +1,6 @@
-//! What building Bitcoin Core takes, by the names of the Debian packages. Each is probed by what
-//! it gives (a program, a header), so that other systems and hand-made installations count too.
+//! What the tests' foreign programs take, by the names of the Debian packages. Each is probed by what
+//! it gives (a program, a header, a module), so that other systems and hand-made installations
+//! count too.
 
 use crate::shell::{output, run, succeeds};
 use std::env;
@@ -12,39 +13,67 @@ enum Probe {
     Program(&'static str),
     /// A header the compiler finds.
     Header(&'static str),
+    /// Modules that python3 finds.
+    Modules(&'static str),
 }
 
-/// Package and probe. The compiler comes before the headers: it looks for them.
-const NEEDED: [(&str, Probe); 6] = [
-    ("g++", Probe::Program("c++")),
-    ("cmake", Probe::Program("cmake")),
-    ("ninja-build", Probe::Program("ninja")),
-    ("pkg-config", Probe::Program("pkg-config")),
-    ("libboost-dev", Probe::Header("boost/version.hpp")),
-    ("libevent-dev", Probe::Header("event2/event.h")),
-];
+/// What something takes: package and probe.
+pub(crate) struct Needs {
+    /// What it is for, as the subject of a sentence.
+    what: &'static str,
+    /// What to do where there is no such package.
+    otherwise: &'static str,
+    packages: &'static [(&'static str, Probe)],
+}
+
+/// The compiler comes before the headers: it looks for them.
+pub(crate) const NODE: Needs = Needs {
+    what: "building Bitcoin Core",
+    otherwise: "install them, or set BITCOIND_EXE to a bitcoind of version 29 or later",
+    packages: &[
+        ("g++", Probe::Program("c++")),
+        ("cmake", Probe::Program("cmake")),
+        ("ninja-build", Probe::Program("ninja")),
+        ("pkg-config", Probe::Program("pkg-config")),
+        ("libboost-dev", Probe::Header("boost/version.hpp")),
+        ("libevent-dev", Probe::Header("event2/event.h")),
+    ],
+};
+
+/// Debian keeps what fills a virtual environment in a package of its own.
+pub(crate) const PYTHON: Needs = Needs {
+    what: "the virtual environment of embit",
+    otherwise: "install them, or set EMBIT_PYTHON to a python3 that has the module embit",
+    packages: &[
+        ("python3", Probe::Program("python3")),
+        ("python3-venv", Probe::Modules("venv, ensurepip")),
+    ],
+};
 
 /// Makes sure that everything needed is installed; as root with `apt-get`, saying so.
 ///
 /// # Errors
 /// One sentence that names what is missing and what to type.
-pub(crate) fn ensure() -> Result<(), String> {
-    let missing = missing();
+pub(crate) fn ensure(needs: &Needs) -> Result<(), String> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
     let names = missing.join(" ");
+    let Needs {
+        what, otherwise, ..
+    } = needs;
     if !on_path("apt-get") {
         return Err(format!(
-            "building Bitcoin Core needs what Debian calls {names}: install them, or set BITCOIND_EXE to a bitcoind of version 29 or later"
+            "{what} needs what Debian calls {names}: {otherwise}"
         ));
     }
     if !is_root() {
         return Err(format!(
-            "building Bitcoin Core needs the packages {names}: type `sudo apt-get install --no-install-recommends {names}` and try again"
+            "{what} needs the packages {names}: type `sudo apt-get install --no-install-recommends {names}` and try again"
         ));
     }
-    eprintln!("Installing the Debian packages {names}, which building Bitcoin Core needs.");
+    eprintln!("Installing the Debian packages {names}, which {what} needs.");
     let apt = |args: &[&str]| {
         // stdout belongs to the path that `cargo xtask node` prints.
         run(Command::new("apt-get")
@@ -57,7 +86,7 @@ pub(crate) fn ensure() -> Result<(), String> {
     let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
     install.extend(&missing);
     apt(&install)?;
-    let still = self::missing();
+    let still = self::missing(needs);
     if still.is_empty() {
         Ok(())
     } else {
@@ -68,12 +97,16 @@ pub(crate) fn ensure() -> Result<(), String> {
     }
 }
 
-fn missing() -> Vec<&'static str> {
-    NEEDED
+fn missing(needs: &Needs) -> Vec<&'static str> {
+    needs
+        .packages
         .iter()
         .filter(|(_, probe)| match probe {
             Probe::Program(name) => !on_path(name),
             Probe::Header(name) => !header(name),
+            Probe::Modules(names) => {
+                !succeeds(Command::new("python3").args(["-c", &format!("import {names}")]))
+            }
         })
         .map(|&(package, _)| package)
         .collect()

@@ -8,5 +8,7 @@ mod homes;
 mod policies;
 mod psbt_parsers;
 mod recovery;
+mod subsets;
 mod two_of_three;
+mod vendors;
 mod version_2;

@@ -72,11 +72,18 @@ const CORE_REFUSES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Another seed tries other files: `QUORATE_SEED=7 cargo test …`; and whether one was asked for.
+pub(super) fn seed() -> (u64, bool) {
+    let asked = std::env::var("QUORATE_SEED").ok();
+    let seed = asked.as_ref().map_or(SEED, |seed| seed.parse().unwrap());
+    (seed, asked.is_some())
+}
+
 /// Numbers that look random and are the same in every run (SplitMix64).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -84,7 +91,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % limit.max(1) as u64).unwrap()
     }
 
@@ -99,10 +106,10 @@ impl Random {
     }
 }
 
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The maps of a sound file, as lists, so that a key can stand there twice.
-fn split(bytes: &[u8]) -> Vec<Pairs> {
+pub(super) fn split(bytes: &[u8]) -> Vec<Pairs> {
     let (mut maps, mut at) = (vec![Vec::new()], 5);
     let take = |at: &mut usize| {
         let (width, first) = match bytes[*at] {
@@ -261,9 +268,7 @@ fn explained<'a>(table: &'a [(&str, &str)], words: &str) -> Option<&'a str> {
     reason = "the seed and the counts are the result"
 )]
 fn core_and_we_accept_and_refuse_the_same_files() {
-    // Another seed tries other files: QUORATE_SEED=1 cargo test …
-    let asked = std::env::var("QUORATE_SEED").ok();
-    let seed = asked.as_ref().map_or(SEED, |seed| seed.parse().unwrap());
+    let (seed, asked) = seed();
     eprintln!("QUORATE_SEED={seed}, {CASES} cases");
     let node = Node::start();
     let (corpus, mut random) = (corpus(), Random(seed));
@@ -306,7 +311,7 @@ fn core_and_we_accept_and_refuse_the_same_files() {
     // Files that are all refused would compare nothing.
     assert!(counts["both accept"] > CASES / 10 && counts["both refuse"] > CASES / 10);
     for (known, why) in WE_REFUSE.iter().chain(CORE_REFUSES) {
-        let seen = counts.contains_key(*known) || asked.is_some();
+        let seen = counts.contains_key(*known) || asked;
         assert!(seen, "a row of the table is out of date: {known} ({why})");
     }
 }

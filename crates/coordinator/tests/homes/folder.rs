@@ -121,6 +121,8 @@ fn partial_foreign_and_damaged_files_are_told_and_passed_over() {
     )
     .unwrap();
     fs::write(folder.join("notes.txt"), "hello").unwrap();
+    let upper = format!("{}.entry", "AB".repeat(32));
+    fs::write(folder.join(&upper), "hello").unwrap();
     fs::write(folder.join("\u{1b}[2J.entry"), "hello").unwrap();
     fs::write(folder.join(".syncthing.x.tmp"), "half").unwrap();
     fs::create_dir(folder.join(other(8))).unwrap();
@@ -150,6 +152,7 @@ fn partial_foreign_and_damaged_files_are_told_and_passed_over() {
         (&format!("{id}.entry"), "signature"),
         ("sync-conflict", "conflict"),
         ("notes.txt", "isn't named like an entry"),
+        (&upper, "isn't named like an entry"),
         ("\\u{1b}[2J", "isn't named like an entry"),
         (&other(8), "plain file"),
         (&other(9), "larger"),
@@ -160,7 +163,7 @@ fn partial_foreign_and_damaged_files_are_told_and_passed_over() {
             .any(|one| one.contains(file) && one.contains(reason));
         assert!(found, "{file} {reason}: {told:#?}");
     }
-    assert_eq!(told.len(), 10, "{told:#?}");
+    assert_eq!(told.len(), 11, "{told:#?}");
     // Whoever has the entries sees which files are damaged; none is ever overwritten.
     let view = world
         .owner

@@ -143,6 +143,12 @@ fn opened(vault: &Vault, id: ProposalId, text: &str) -> Result<(), String> {
     if has_unknown_fields(&foreign.psbt) {
         return Err("its request has fields that aren't known here".to_owned());
     }
+    // A taproot file may go without them. Here the amounts must follow from the id, or two homes
+    // could verify the same signatures against different ones.
+    let mut inputs = foreign.psbt.inputs.iter();
+    if inputs.any(|input| input.non_witness_utxo.is_none()) {
+        return Err("its request comes without the previous transactions".to_owned());
+    }
     let checked = Proposal::check(vault, foreign.psbt)
         .map_err(|error| format!("its request isn't one of this vault: {error}"))?;
     if checked.id() != id {

@@ -1,6 +1,6 @@
 //! The pinned transaction. A proposal is only what the vault's own derivation confirms: every
-//! input is a coin of the vault, every amount comes from the previous transaction itself, and an
-//! output is change only if we derive its very script.
+//! input is a coin of the vault, every amount comes from the previous transaction itself (in taproot,
+//! the signatures vouch for it), and an output is change only if we derive its very script.
 //!
 //! This is the one check of a request: the coordinator, the command line and the software signer
 //! all work on what passed here.
@@ -67,7 +67,7 @@ impl Proposal {
             if !seen.insert(outpoint) {
                 return Err(PinError::DuplicateInput { input });
             }
-            let prevout = previous_output(input, outpoint, fields)?;
+            let prevout = previous_output(input, outpoint, fields, vault.script_type())?;
             let derived = places.of_input(input, outpoint, prevout, fields)?.clone();
             check_sighash_type(input, derived.script_type, fields)?;
             inputs.push(ProposalInput {
@@ -182,16 +182,21 @@ fn check_shape(psbt: &Psbt) -> Result<(), PinError> {
 
 /// The output that an input spends, out of the previous transaction whose id the input commits
 /// to. A v0 signature commits to its own input's amount only, so a `witness_utxo` alone lets two
-/// signing rounds be played against each other (T10).
+/// signing rounds be played against each other (T10). A taproot signature commits to the amounts
+/// and scripts of all inputs (BIP341): after a lie it is worth nothing. Bitcoin Core therefore drops
+/// the previous transactions when all inputs are taproot, as they are in a taproot vault.
 fn previous_output(
     input: usize,
     outpoint: OutPoint,
     fields: &psbt::Input,
+    script_type: ScriptType,
 ) -> Result<&TxOut, PinError> {
-    let previous = fields
-        .non_witness_utxo
-        .as_ref()
-        .ok_or(PinError::NoPreviousTransaction { input })?;
+    let missing = PinError::NoPreviousTransaction { input };
+    let Some(previous) = &fields.non_witness_utxo else {
+        let claimed = fields.witness_utxo.as_ref();
+        let enough = script_type == ScriptType::Tr;
+        return claimed.filter(|_| enough).ok_or(missing);
+    };
     let fault = |fault| PinError::PreviousTransaction { input, fault };
     if previous.compute_txid() != outpoint.txid {
         return Err(fault(UtxoFault::OtherTransaction { outpoint }));

@@ -73,16 +73,14 @@ impl SignedInputs {
         !self.satisfied.is_empty() && self.satisfied.iter().all(|&satisfied| satisfied)
     }
 
-    /// The cosigners who could sign and have not signed every input, while something is missing.
+    /// The cosigners whose signature would help: those who could sign and haven't signed some input
+    /// that isn't satisfied yet. What lacks on a satisfied input is nobody's business any more.
     #[must_use]
     pub fn missing(&self) -> BTreeSet<usize> {
-        if self.is_complete() {
-            return BTreeSet::new();
-        }
-        let everywhere =
-            |cosigner: &usize| self.signed.iter().all(|signed| signed.contains(cosigner));
-        let able = self.able.iter().copied();
-        able.filter(|cosigner| !everywhere(cosigner)).collect()
+        let inputs = self.signed.iter().zip(&self.satisfied);
+        let open: Vec<_> = inputs.filter(|(_, satisfied)| !**satisfied).collect();
+        let helps = |cosigner: &usize| open.iter().any(|(signed, _)| !signed.contains(cosigner));
+        self.able.iter().copied().filter(helps).collect()
     }
 }
 

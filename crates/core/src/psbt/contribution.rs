@@ -107,7 +107,12 @@ fn judge_inputs(
         }
         let asked = foreign.psbt.inputs[number as usize].sighash_type;
         let mut input = Judge::new(proposal, number, asked, &mut sighashes);
-        let first_new = admission.new.len();
+        let (first_new, first_known) = (admission.new.len(), admission.known.len());
+        let counted = |admission: &Admission, slot: Slot| {
+            let new = admission.new[first_new..].iter().map(|new| new.slot);
+            let known = admission.known[first_known..].iter().copied();
+            new.chain(known).any(|there| there == slot)
+        };
         let coin = &proposal.inputs()[number as usize].derived;
         let is_taproot = coin.taproot.is_some();
         let in_witness = |one: &RawSignature| one.is_candidate(is_taproot);
@@ -119,13 +124,11 @@ fn judge_inputs(
         }
         for signature in raw.iter().filter(|one| !(crowded && in_witness(one))) {
             match input.judge(signature) {
+                // A file may hold one both as a field and in a finalized witness.
+                Ok(Some(admitted)) if counted(&admission, admitted.slot) => {}
                 Ok(Some(admitted)) if kept.contains_key(&admitted.slot) => {
-                    admission.known.push(admitted.slot)
+                    admission.known.push(admitted.slot);
                 }
-                Ok(Some(admitted))
-                    if admission.new[first_new..]
-                        .iter()
-                        .any(|new| new.slot == admitted.slot) => {}
                 Ok(Some(admitted)) => admission.new.push(admitted),
                 Ok(None) => {}
                 Err(refused) => admission.refused.push(refused),

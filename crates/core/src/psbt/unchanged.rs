@@ -4,8 +4,10 @@
 use super::ContributionError;
 use crate::proposal::Proposal;
 use crate::script_type::ScriptType;
+use bitcoin::bip32::KeySource;
 use bitcoin::psbt::PsbtSighashType;
-use bitcoin::{EcdsaSighashType, Psbt, TapSighashType, Transaction};
+use bitcoin::taproot::TapLeafHash;
+use bitcoin::{EcdsaSighashType, Psbt, TapSighashType, Transaction, XOnlyPublicKey};
 use std::collections::BTreeMap;
 
 pub(super) fn same_transaction(
@@ -79,7 +81,11 @@ pub(super) fn same_fields(proposal: &Proposal, theirs: &Psbt) -> Result<(), Cont
             ),
             (
                 "tap_key_origins",
-                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
+                same_origins(
+                    &theirs.tap_key_origins,
+                    &ours.tap_key_origins,
+                    ours.tap_internal_key,
+                ),
             ),
             (
                 "tap_internal_key",
@@ -131,7 +137,11 @@ pub(super) fn same_fields(proposal: &Proposal, theirs: &Psbt) -> Result<(), Cont
             ("tap_tree", absent_or_same(&theirs.tap_tree, &ours.tap_tree)),
             (
                 "tap_key_origins",
-                is_subset(&theirs.tap_key_origins, &ours.tap_key_origins),
+                same_origins(
+                    &theirs.tap_key_origins,
+                    &ours.tap_key_origins,
+                    ours.tap_internal_key,
+                ),
             ),
         ];
         if let Some((field, _)) = checks.iter().find(|(_, same)| !same) {
@@ -160,6 +170,18 @@ fn covers_all(theirs: Option<PsbtSighashType>, script_type: ScriptType) -> bool 
     theirs.is_none_or(|found| {
         found.to_u32() == EcdsaSighashType::All.to_u32()
             || script_type == ScriptType::Tr && found == TapSighashType::Default.into()
+    })
+}
+
+/// Bitcoin Core also gives an origin to an internal key that is nobody's: itself, in no leaf.
+fn same_origins(
+    theirs: &BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, KeySource)>,
+    ours: &BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash>, KeySource)>,
+    internal: Option<XOnlyPublicKey>,
+) -> bool {
+    theirs.iter().all(|(key, value)| match ours.get(key) {
+        Some(known) => known == value,
+        None => internal == Some(*key) && value.0.is_empty() && value.1.1.is_empty(),
     })
 }
 

@@ -10,6 +10,7 @@ use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
 use bitcoin::secp256k1::Secp256k1;
 use quorate_core::key::CosignerKey;
 use quorate_core::policy::Template;
+use quorate_core::script_type::ScriptType;
 use quorate_core::vault::Vault;
 
 pub(crate) const NAMES: [&str; 20] = [
@@ -40,7 +41,12 @@ pub(crate) fn named_keys(count: usize) -> Vec<(String, CosignerKey)> {
 }
 
 pub(crate) fn vault(template: &str) -> Vault {
-    let template = Template::builtin(template).unwrap();
+    vault_as(template, ScriptType::Wsh)
+}
+
+pub(crate) fn vault_as(template: &str, script: ScriptType) -> Vault {
+    let mut template = Template::builtin(template).unwrap();
+    template.script = script;
     let keys = named_keys(template.roles.len());
     Vault::create(Network::Regtest, &template, keys).unwrap()
 }
