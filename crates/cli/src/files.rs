@@ -12,6 +12,9 @@ pub(crate) const PSBT_LIMIT: u64 = 4 * 1024 * 1024 + 128 * 1024;
 /// The largest descriptor, policy or list of words.
 pub(crate) const TEXT_LIMIT: u64 = 1024 * 1024;
 
+/// The largest journal file: beyond that, a shared folder carries it.
+pub(crate) const JOURNAL_LIMIT: u64 = 256 * 1024 * 1024;
+
 /// A path as it may stand in a message.
 pub(crate) fn shown(path: &Path) -> String {
     escape(&path.display().to_string())

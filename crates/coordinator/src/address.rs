@@ -55,7 +55,10 @@ impl Coordinator {
                     AddressView::of(&vault, address.keychain, address.index, address.label)
                 })
                 .collect::<Result<_, Error>>()?;
-            Ok(AddressesView { addresses })
+            Ok(AddressesView {
+                addresses,
+                findings: crate::homes::findings(tx, &vault)?,
+            })
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::Error;
 use quorate_core::proposal::ProposalId;
 use quorate_core::text::escape;
+use quorate_core::vault::VaultId;
 use quorate_storage::{ReadTx, StoredVault};
 
 /// Of `candidates`, the one most like `given`, when it is like it at all.
@@ -61,6 +62,15 @@ pub(crate) fn vault(mut rows: Vec<StoredVault>, given: &str) -> Result<StoredVau
             None => error.hint("`quorate vault list` shows them all"),
         },
     )
+}
+
+/// The vault with this id.
+pub(crate) fn vault_by_id(rows: Vec<StoredVault>, id: VaultId) -> Result<StoredVault, Error> {
+    let found = rows.into_iter().find(|row| row.id == id);
+    found.ok_or_else(|| {
+        Error::refused("unknown_vault", format!("vault {id} isn't in this home"))
+            .hint("take it in first: quorate vault import NAME FILE")
+    })
 }
 
 /// The proposal whose id begins with `given`: 4 digits or more, as long as only one does.

@@ -1,30 +1,68 @@
 //! The journal as people see it, and whether it holds.
 
-use crate::view::{EntryView, JournalView, VerifyView};
+use crate::view::{EntryView, JournalView, StateView, VerifyView};
 use crate::{Coordinator, Error, vault_row};
-use quorate_core::journal::{Body, Entry, check_chain};
+use quorate_core::journal::{Body, ChainFault, Entry, Judgement, MemberId, check_chain};
 use quorate_core::text::escape;
 use quorate_core::vault::VaultId;
 use quorate_storage::{DamagedEntry, TableDifference};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Coordinator {
     /// The entries of a vault, in the order in which they arrived.
     pub fn journal(&mut self, vault: &str) -> Result<JournalView, Error> {
-        let entries = self.store.read(|tx| {
+        let me = self.device.key.id();
+        self.store.read(|tx| {
             let row = vault_row(tx, vault)?;
-            Ok::<_, Error>(tx.journal(Some(row.id))?)
-        })?;
-        let entries = entries.into_iter().map(|entry| match entry {
-            Ok(entry) => Ok(entry_view(&entry)),
-            Err(DamagedEntry { number, fault }) => Err(Error::storage(
-                "damaged",
-                format!("entry {number} of the journal is damaged: {fault}"),
-            )
-            .hint("run `quorate journal verify`")),
-        });
-        Ok(JournalView {
-            entries: entries.collect::<Result<_, _>>()?,
+            let owner = tx.owner(row.id)?;
+            let uncounted = tx.uncounted(row.id)?;
+            let twice: BTreeMap<MemberId, Vec<u64>> = tx
+                .authors(row.id)?
+                .into_iter()
+                .map(|author| (author.author, author.said_twice))
+                .collect();
+            let mut entries = Vec::new();
+            for entry in tx.journal(Some(row.id))? {
+                let entry = entry.map_err(|DamagedEntry { number, fault }| {
+                    Error::storage(
+                        "damaged",
+                        format!("entry {number} of the journal is damaged: {fault}"),
+                    )
+                    .hint("run `quorate journal verify`")
+                })?;
+                let content = entry.content();
+                let mut remarks = Vec::new();
+                if twice
+                    .get(&content.author)
+                    .is_some_and(|numbers| numbers.contains(&content.seq))
+                {
+                    remarks.push("its author wrote two entries with this number".to_owned());
+                }
+                if uncounted.contains(&entry.id()) {
+                    remarks.push("parked: its author isn't enrolled".to_owned());
+                }
+                let owners_word = matches!(
+                    content.body,
+                    Body::MemberAdded { .. } | Body::MemberRemoved { .. }
+                );
+                if owners_word && owner != Some(content.author) {
+                    remarks.push("doesn't count: only the owner enrols and removes".to_owned());
+                }
+                match tx.judgement(entry.id())? {
+                    Some(Judgement::Refused(reason)) => remarks.push(format!("refused: {reason}")),
+                    Some(Judgement::Partly(parts)) => remarks.extend(
+                        parts
+                            .iter()
+                            .map(|part| format!("refused in part: {}", part.reason)),
+                    ),
+                    Some(Judgement::Waits(_)) if content.author != me => {
+                        remarks.push("waits for its proposal".to_owned());
+                    }
+                    Some(Judgement::Sound | Judgement::Waits(_)) | None => {}
+                }
+                entries.push(entry_view(&entry, &remarks));
+            }
+            Ok(JournalView { entries })
         })
     }
 
@@ -57,16 +95,32 @@ impl Coordinator {
         let length = all.len();
         let asked_for = |id: VaultId| only.is_none_or(|only| only == id);
         let (entries, mut faults) = sound(all);
+        let mut notes = Vec::new();
         let vaults: BTreeSet<VaultId> = entries.iter().map(|entry| entry.content().vault).collect();
         for id in vaults.into_iter().filter(|id| asked_for(*id)) {
             let of_vault = entries.iter().filter(|entry| entry.content().vault == id);
-            faults.extend(check_chain(of_vault).iter().map(ToString::to_string));
+            // Others' chains may have gaps, and what others said twice isn't this home's fault.
+            let (ours, others): (Vec<ChainFault>, Vec<ChainFault>) = check_chain(of_vault)
+                .into_iter()
+                .partition(|fault| fault.author() == self.device.key.id());
+            faults.extend(ours.iter().map(ToString::to_string));
+            notes.extend(others.iter().take(MAX_NOTES).map(ToString::to_string));
+            if let Some(more) = others.len().checked_sub(MAX_NOTES).filter(|more| *more > 0) {
+                notes.push(format!("and {more} more of that kind"));
+            }
+            let of_vault: Vec<&Entry> = entries
+                .iter()
+                .filter(|entry| entry.content().vault == id)
+                .collect();
+            faults.extend(self.judge_anew(id, &of_vault, repair)?);
         }
         let repair = repair && faults.is_empty();
         let Some(differences) = self.compare(&entries, length, repair)? else {
             return Ok(None);
         };
-        if !repair {
+        if repair {
+            self.settle_all()?;
+        } else {
             faults.extend(differences.iter().map(|table| {
                 format!(
                     "table {} isn't what the entries say: {} rows missing, {} too many",
@@ -74,7 +128,19 @@ impl Coordinator {
                 )
             }));
         }
+        let states = self.store.read(|tx| {
+            let rows = tx.vaults()?.into_iter().filter(|row| asked_for(row.id));
+            rows.map(|row| {
+                Ok(StateView {
+                    state: tx.state_hash(row.id)?,
+                    vault: row.name,
+                })
+            })
+            .collect::<Result<_, Error>>()
+        })?;
         Ok(Some(VerifyView {
+            notes,
+            states,
             entries: entries
                 .iter()
                 .filter(|entry| asked_for(entry.content().vault))
@@ -111,6 +177,8 @@ impl Coordinator {
     }
 }
 
+/// Notes about others' chains that are shown: a stranger can make any number of gaps.
+const MAX_NOTES: usize = 100;
 /// How often a comparison begins anew.
 const MAX_TRIES: usize = 20;
 
@@ -141,7 +209,7 @@ fn sound(all: Vec<Result<Entry, DamagedEntry>>) -> (Vec<Entry>, Vec<String>) {
     (entries, faults)
 }
 
-fn entry_view(entry: &Entry) -> EntryView {
+fn entry_view(entry: &Entry, remarks: &[String]) -> EntryView {
     let content = entry.content();
     EntryView {
         id: entry.id().to_string(),
@@ -150,11 +218,13 @@ fn entry_view(entry: &Entry) -> EntryView {
         at: content.at,
         kind: content.body.kind().to_owned(),
         summary: summary(&content.body),
+        remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
     }
 }
 
 fn summary(body: &Body) -> String {
     let short = |id: &quorate_core::proposal::ProposalId| id.to_string()[..12].to_owned();
+    let member = |id: &MemberId| id.to_string()[..12].to_owned();
     let quoted = |text: &Option<String>| {
         text.as_ref()
             .map(|text| format!(" \"{}\"", escape(text)))
@@ -168,6 +238,20 @@ fn summary(body: &Body) -> String {
                 "vault {} with {}",
                 escape(name),
                 escape(&cosigners.join(", "))
+            )
+        }
+        Body::OwnerNamed { owner } => format!("this home takes {} for the owner", member(owner)),
+        Body::MemberAdded {
+            member: id, name, ..
+        } => {
+            format!("member {} enrolled as {}", member(id), escape(name))
+        }
+        Body::MemberRemoved {
+            member: id, last, ..
+        } => {
+            format!(
+                "member {} removed, what it said counts up to number {last}",
+                member(id)
             )
         }
         Body::AddressRevealed {

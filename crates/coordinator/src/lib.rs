@@ -12,6 +12,7 @@ mod catch_up;
 mod error;
 mod facts;
 mod find;
+mod homes;
 mod journal;
 mod proposal;
 mod review;
@@ -23,6 +24,7 @@ pub mod view;
 
 pub use error::{Error, Kind};
 pub use find::nearest;
+pub use homes::JournalText;
 pub use proposal::Spend;
 pub use review::Request;
 pub use signing::Incoming;

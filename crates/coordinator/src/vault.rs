@@ -3,7 +3,7 @@
 use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
 use crate::{Coordinator, Error, Moment, facts, vault_row};
 use bitcoin::Amount;
-use quorate_core::journal::{Birth, Body};
+use quorate_core::journal::{Birth, Body, MemberId};
 use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
@@ -67,6 +67,7 @@ impl Coordinator {
             new.name,
             &vault,
             new.birth.unwrap_or(Birth::Time(now)),
+            Some(self.device.key.id()),
             moment,
         )
     }
@@ -78,7 +79,7 @@ impl Coordinator {
         moment: Moment,
     ) -> Result<VaultView, Error> {
         let vault = Vault::from_descriptor(self.network(), import.text, import.cosigners)?;
-        self.add_vault(import.name, &vault, import.birth, moment)
+        self.add_vault(import.name, &vault, import.birth, None, moment)
     }
 
     fn add_vault(
@@ -86,6 +87,7 @@ impl Coordinator {
         name: &str,
         vault: &Vault,
         birth: Birth,
+        owner: Option<MemberId>,
         moment: Moment,
     ) -> Result<VaultView, Error> {
         check_name("the vault's name", name)
@@ -118,6 +120,7 @@ impl Coordinator {
                     .map(|cosigner| cosigner.name.clone())
                     .collect(),
                 birth,
+                owner,
             };
             crate::append(&device, tx, vault.id(), moment.now, body)?;
             tx.ledger_add_vault(vault, birth)?;

@@ -1,14 +1,19 @@
 //! The public JSON: `--json` output and, later, HTTP bodies. Amounts are satoshi as integers, hashes
 //! are hex, keys are snake_case. Nothing else in the program is a promise to other programs.
 
+mod homes;
 mod import;
 mod journal;
 mod proposal;
 mod vault;
 
 pub use crate::proposal::{finding, payment, rate};
+pub use homes::{
+    FolderView, JournalExportView, JournalImportView, MemberLineView, MemberView, MembersView,
+    MembershipView, RefusedEntryView, SkippedView, TakenView, UnknownView,
+};
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
-pub use journal::{EntryView, JournalView, SyncView, VerifyView};
+pub use journal::{EntryView, JournalView, StateView, SyncView, VerifyView};
 pub use proposal::{
     BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView, ProposalView,
     ProposalsView,

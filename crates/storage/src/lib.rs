@@ -17,7 +17,8 @@ mod tx;
 
 pub use error::StorageError;
 pub use journal::{
-    DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
+    AuthorCount, DamagedEntry, Device, Rebuilt, RefusedEntry, Standing, StoredAddress,
+    StoredMember, StoredProposal, StoredVault, TableDifference, Waiting,
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,

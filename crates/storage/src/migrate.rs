@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "script types",
         sql: include_str!("../migrations/0003_script_types.sql"),
     },
+    Migration {
+        version: 4,
+        name: "members",
+        sql: include_str!("../migrations/0004_members.sql"),
+    },
 ];
 
 /// The schema version this program writes.

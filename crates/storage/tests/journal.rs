@@ -10,7 +10,7 @@ use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::vault::Vault;
-use quorate_storage::{Device, StorageError, Store};
+use quorate_storage::{Device, Standing, StorageError, Store};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -58,6 +58,7 @@ impl Home {
             descriptor: home.vault.descriptor().to_owned(),
             cosigners: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
             birth: Birth::Height(0),
+            owner: None,
         });
         home
     }
@@ -189,7 +190,20 @@ fn an_entry_and_what_it_changes_come_together_or_not_at_all() {
 }
 
 fn golden(store: &mut Store) -> Vec<Entry> {
-    let lines = include_str!("../../core/tests/golden/journal-v1.txt").lines();
+    golden_of(
+        store,
+        include_str!("../../core/tests/golden/journal-v1.txt"),
+    )
+}
+
+/// Entries that the home's own device wrote.
+fn golden_of(store: &mut Store, file: &str) -> Vec<Entry> {
+    let device = Device {
+        key: MemberKey::from_bytes(&[1; 32]).unwrap(),
+        network: Network::Regtest,
+    };
+    store.write(|tx| tx.create_device(&device)).unwrap();
+    let lines = file.lines();
     let mut entries = Vec::new();
     for line in lines.filter(|line| !line.starts_with('#')) {
         let (signature, text) = line.split_once(' ').unwrap();
@@ -243,6 +257,120 @@ fn a_rebuild_finds_and_mends_every_table_that_was_tampered_with() {
             "{attack}"
         );
     }
+}
+
+#[test]
+fn a_rebuild_mends_the_tables_of_members_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quorate.db");
+    let mut store = Store::open(&path).unwrap();
+    let file = include_str!("../../core/tests/golden/journal-v2.txt");
+    let entries = golden_of(&mut store, file);
+    let vault = entries[0].content().vault;
+    let members = store.read(|tx| tx.members(vault)).unwrap();
+    assert_eq!(members.len(), 2);
+    assert_eq!(members[0].name.as_deref(), Some("bob"));
+    let head = match &entries[4].content().body {
+        Body::MemberRemoved { head, .. } => *head,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(members[0].standing, Standing::Removed { last: 1, head });
+    assert_eq!(members[1].standing, Standing::Enrolled);
+    let state = store.read(|tx| tx.state_hash(vault)).unwrap();
+    for (attack, table) in [
+        ("UPDATE owners SET owner = zeroblob(32)", "owners"),
+        ("UPDATE members SET last = NULL, head = NULL", "members"),
+        ("DELETE FROM members WHERE name = 'office'", "members"),
+        ("UPDATE openings SET memo = 'x'", "openings"),
+    ] {
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(attack)
+            .unwrap();
+        let found = store.write(|tx| tx.rebuild(&entries)).unwrap().differences;
+        assert_eq!(found.len(), 1, "{attack}: {found:?}");
+        assert_eq!(found[0].table, table);
+        assert_eq!(store.read(|tx| tx.state_hash(vault)).unwrap(), state);
+    }
+    for table in [
+        "owners",
+        "members",
+        "addresses",
+        "proposals",
+        "openings",
+        "closings",
+        "releases",
+    ] {
+        let attack = format!("DELETE FROM {table}");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&attack)
+            .unwrap();
+        let other = store.read(|tx| tx.state_hash(vault)).unwrap();
+        assert_ne!(other, state, "the hash covers {table}");
+        store.write(|tx| tx.rebuild(&entries)).unwrap();
+    }
+}
+
+/// What the tables of an older database said is there afterwards, with who said it.
+#[test]
+fn an_older_database_learns_who_handed_out_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quorate.db");
+    let lines = include_str!("../../core/tests/golden/journal-v1.txt").lines();
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    let entries: Vec<Entry> = lines
+        .map(|line| {
+            let (signature, text) = line.split_once(' ').unwrap();
+            let signature: Vec<u8> = bitcoin::hex::FromHex::from_hex(signature).unwrap();
+            Entry::check(text, &signature).unwrap()
+        })
+        .collect();
+    let old = Connection::open(&path).unwrap();
+    for sql in [
+        include_str!("../migrations/0001_ledger.sql"),
+        include_str!("../migrations/0002_journal.sql"),
+        "PRAGMA application_id = 0x51525431; PRAGMA user_version = 2;",
+    ] {
+        old.execute_batch(sql).unwrap();
+    }
+    let network = Network::Regtest.to_string();
+    old.execute(
+        "INSERT INTO device VALUES (1, ?1, ?2)",
+        ([1u8; 32], network),
+    )
+    .unwrap();
+    for entry in &entries {
+        let content = entry.content();
+        old.execute(
+            "INSERT INTO entries (id, vault, author, seq, at, kind, text, signature)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            rusqlite::params![
+                entry.id().as_bytes(),
+                content.vault.as_bytes(),
+                content.author.to_bytes(),
+                content.seq,
+                content.at,
+                content.body.kind(),
+                entry.text(),
+                entry.signature()
+            ],
+        )
+        .unwrap();
+    }
+    drop(old);
+    let mut store = Store::open(&path).unwrap();
+    let vault = entries[0].content().vault;
+    let addresses = store.read(|tx| tx.addresses(vault)).unwrap();
+    assert_eq!(addresses.len(), 1);
+    assert_eq!(addresses[0].author, entries[0].content().author);
+    assert_eq!(addresses[0].label.as_deref(), Some("rent"));
+    let differences = store.write(|tx| tx.rebuild(&entries)).unwrap().differences;
+    let wrong: Vec<_> = differences.iter().map(|one| one.table).collect();
+    assert!(
+        !wrong.contains(&"addresses") && !wrong.contains(&"openings"),
+        "{wrong:?}"
+    );
 }
 
 /// Entries that are damaged can't be replayed; what the others say must still be compared, or the
@@ -333,8 +461,9 @@ fn projection_follows_the_life_of_a_proposal() {
     );
 }
 
+/// Of two signatures for one place the same one stays in every order, and the place stays signed.
 #[test]
-fn the_first_signature_of_a_slot_stays() {
+fn of_two_signatures_for_one_slot_every_order_keeps_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("quorate.db")).unwrap();
     let entries = golden(&mut store);
@@ -346,7 +475,7 @@ fn the_first_signature_of_a_slot_stays() {
         panic!()
     };
     let before = store.read(|tx| tx.signatures(*proposal)).unwrap();
-    let key = MemberKey::from_bytes(&[2; 32]).unwrap();
+    let key = MemberKey::from_bytes(&[1; 32]).unwrap();
     let mut der = signatures[0].signature.clone();
     der.replace_range(10..12, "00");
     let other = SignatureText {
@@ -357,19 +486,23 @@ fn the_first_signature_of_a_slot_stays() {
         proposal: *proposal,
         signatures: vec![other],
     };
-    let vault = entries[0].content().vault;
     let content = Content {
         version: VERSION,
-        vault,
+        vault: entries[0].content().vault,
         author: key.id(),
-        seq: 1,
-        prev: None,
+        seq: 7,
+        prev: Some(entries[5].id()),
         at: 0,
         body,
     };
-    let entry = Entry::sign(content, &key).unwrap();
-    store.write(|tx| tx.append(&entry)).unwrap();
-    assert_eq!(store.read(|tx| tx.signatures(*proposal)).unwrap(), before);
+    let second = Entry::sign(content, &key).unwrap();
+    store.write(|tx| tx.append(&second)).unwrap();
+    let kept = store.read(|tx| tx.signatures(*proposal)).unwrap();
+    assert_eq!(kept.len(), before.len());
+    assert_ne!(kept, before, "the earlier one by its author's clock");
+    let turned: Vec<Entry> = std::iter::once(second).chain(entries.clone()).collect();
+    let rebuilt = store.write(|tx| tx.rebuild(&turned)).unwrap();
+    assert!(rebuilt.differences.is_empty(), "{rebuilt:?}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) enum Command {
 pub(crate) struct NewArgs {
     /// The vault's name
     vault: String,
-    /// What it is for; stays in this data folder
+    /// What it is for; the vault's other members see it
     #[arg(long)]
     label: Option<String>,
     /// Show a QR code even if the output goes into a file or program
@@ -82,8 +82,9 @@ fn list(vault: &str, context: &Context) -> Result<Answer, Error> {
             label,
         ]
     });
-    Answer::new(
-        &view,
-        table(["keychain", "index", "address", "label"], rows),
-    )
+    let mut text = table(["keychain", "index", "address", "label"], rows);
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
+    }
+    Answer::new(&view, text)
 }

@@ -1,5 +1,6 @@
 //! `quorate journal`: what was done, and whether the record of it holds.
 
+use super::homes;
 use crate::context::Context;
 use crate::date;
 use crate::output::Answer;
@@ -7,6 +8,7 @@ use crate::table::{short, table};
 use quorate_coordinator::Error;
 use quorate_coordinator::view::VerifyView;
 use quorate_core::text::escape;
+use std::path::PathBuf;
 
 /// What the journal can do.
 #[derive(clap::Subcommand)]
@@ -19,7 +21,8 @@ pub(crate) enum Command {
     },
     /// Check every entry: its text, its signature, its place in the chain
     ///
-    /// Also checks that the tables which other commands read are what the entries say. Changes nothing.
+    /// Also checks that the tables which other commands read are what the entries say, and prints a
+    /// hash of them: two data folders with the same hash know the same. Changes nothing.
     #[command(after_help = "Examples:
   quorate journal verify
   quorate journal verify family")]
@@ -30,6 +33,32 @@ pub(crate) enum Command {
     /// Make the tables anew from the entries, where they differ
     #[command(after_help = "Examples:\n  quorate journal rebuild")]
     Rebuild,
+    /// Write a vault's journal into a file, for another data folder of the same vault
+    #[command(after_help = "Examples:\n  quorate journal export family -o family.journal")]
+    Export {
+        /// The vault's name
+        vault: String,
+        /// The file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Replace the file if it is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Take in the journal file of another data folder
+    ///
+    /// The vault must be here already (`quorate vault import`). Only what its owner and the members
+    /// whom he enrolled say counts; the rest is kept and listed.
+    #[command(after_help = "Examples:
+  quorate journal import family.journal
+  quorate journal import family.journal --owner MEMBER_ID")]
+    Import {
+        /// The file; `-` for standard input
+        file: PathBuf,
+        /// The owner's member id, where this data folder doesn't know it yet
+        #[arg(long, value_name = "MEMBER_ID")]
+        owner: Option<String>,
+    },
 }
 
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
@@ -39,6 +68,12 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
             verified(&context.coordinator()?.verify(vault.as_deref(), false)?)
         }
         Command::Rebuild => verified(&context.coordinator()?.verify(None, true)?),
+        Command::Export {
+            vault,
+            output,
+            force,
+        } => homes::export(&vault, &output, force, context),
+        Command::Import { file, owner } => homes::import(&file, owner.as_deref(), context),
     }
 }
 
@@ -49,7 +84,10 @@ fn log(vault: &str, context: &Context) -> Result<Answer, Error> {
             date::minute(entry.at),
             short(&entry.author).to_owned(),
             entry.seq.to_string(),
-            escape(&entry.summary),
+            match &entry.remark {
+                Some(remark) => format!("{} ({})", escape(&entry.summary), escape(remark)),
+                None => escape(&entry.summary),
+            },
         ]
     });
     Answer::new(&view, table(["when (UTC)", "member", "seq", "what"], rows))
@@ -59,6 +97,16 @@ fn verified(view: &VerifyView) -> Result<Answer, Error> {
     let mut text = format!("{} entries checked\n", view.entries);
     for fault in &view.faults {
         text.push_str(&format!("fault: {}\n", escape(fault)));
+    }
+    for note in &view.notes {
+        text.push_str(&format!("note: {}\n", escape(note)));
+    }
+    for vault in &view.states {
+        text.push_str(&format!(
+            "state of {}: {}\n",
+            escape(&vault.vault),
+            vault.state
+        ));
     }
     text.push_str(match (view.faults.is_empty(), view.rebuilt) {
         (true, true) => "the tables differed from the entries and were made anew\n",

@@ -5,8 +5,10 @@ mod address;
 mod balance;
 mod coin;
 mod demo;
+mod homes;
 mod init;
 mod journal;
+mod member;
 mod payments;
 mod policy;
 mod proposal;
@@ -53,6 +55,9 @@ pub(crate) enum Command {
     /// What was done in this data folder, signed and chained
     #[command(subcommand)]
     Journal(journal::Command),
+    /// The data folders that take part in a vault, and whose entries count
+    #[command(subcommand)]
+    Member(member::Command),
     /// A chain in a file, for trying things out
     #[command(subcommand)]
     Simulated(simulated::Command),
@@ -79,6 +84,7 @@ impl Command {
             Self::Proposal(command) => proposal::run(command, context),
             Self::Psbt(command) => psbt::run(command, context),
             Self::Journal(command) => journal::run(command, context),
+            Self::Member(command) => member::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Completions(args) => reference::completions(&args),

@@ -1,5 +1,6 @@
 //! `quorate sync`: looks at the chain.
 
+use super::homes;
 use crate::amount::btc;
 use crate::context::Context;
 use crate::input;
@@ -7,15 +8,18 @@ use crate::output::Answer;
 use crate::progress::Progress;
 use quorate_coordinator::Error;
 use quorate_core::text::escape;
+use std::path::PathBuf;
 
 /// Look at the chain: new payments, confirmations, reorgs
 ///
 /// All vaults of the data folder are looked after at once. What was sent and got lost is handed to
-/// the network again.
+/// the network again. With --folder, a vault's journal is exchanged with other data folders
+/// instead: no chain source is asked.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate sync
   quorate sync family --rescan-from 2025-01-31
+  quorate sync family --folder ~/Sync/family
   quorate sync family --node cookie:/home/me/.bitcoin/.cookie@127.0.0.1:8332")]
 pub(crate) struct Args {
     /// Also show the balance of this vault
@@ -23,9 +27,20 @@ pub(crate) struct Args {
     /// Look for the vault's coins anew, from a block height or a day on
     #[arg(long, value_name = "HEIGHT|YYYY-MM-DD", requires = "vault")]
     rescan_from: Option<String>,
+    /// Exchange the vault's journal entries through a shared folder
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "vault",
+        conflicts_with = "rescan_from"
+    )]
+    folder: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
+    if let (Some(vault), Some(folder)) = (&args.vault, &args.folder) {
+        return homes::folder(vault, folder, context);
+    }
     let mut coordinator = context.coordinator()?;
     // A name that doesn't exist should be known before a long sync, not after it.
     if let Some(vault) = &args.vault {

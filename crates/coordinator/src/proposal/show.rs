@@ -57,7 +57,11 @@ pub(crate) fn view(
             .collect(),
         not_before: not_before(known).filter(|&from| tip.is_none_or(|tip| from > tip + 1)),
         words: review.words.iter().map(ToString::to_string).collect(),
-        findings: review.findings.iter().map(finding).collect(),
+        findings: {
+            let said_twice = crate::homes::said_twice(tx, known.row.id)?;
+            let findings = review.findings.iter().map(finding);
+            findings.chain(said_twice).collect()
+        },
         opened_at: known.row.opened_at,
         note: known.row.note.clone(),
         next: next(vault, known),

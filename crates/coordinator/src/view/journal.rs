@@ -43,6 +43,8 @@ pub struct EntryView {
     pub kind: String,
     /// In plain words.
     pub summary: String,
+    /// Why it doesn't count, or not all of it; `null` when all of it does.
+    pub remark: Option<String>,
 }
 
 /// Whether the journal holds.
@@ -52,8 +54,22 @@ pub struct VerifyView {
     pub entries: usize,
     /// What is wrong; empty when all is well.
     pub faults: Vec<String>,
+    /// What isn't wrong in this home but should be known: entries of others that are missing, or two
+    /// with one number.
+    pub notes: Vec<String>,
+    /// For each vault the hash over what its entries amount to: equal in homes that know the same.
+    pub states: Vec<StateView>,
     /// Whether the tables are what the entries say.
     pub projection_matches: bool,
     /// Whether the tables were made anew.
     pub rebuilt: bool,
+}
+
+/// What a vault's entries amount to.
+#[derive(Debug, Clone, Serialize)]
+pub struct StateView {
+    /// The vault's name.
+    pub vault: String,
+    /// The hash.
+    pub state: String,
 }

@@ -96,6 +96,8 @@ pub struct AddressView {
 pub struct AddressesView {
     /// By keychain and index.
     pub addresses: Vec<AddressView>,
+    /// What to look at: addresses that two homes handed out, or far beyond those in use.
+    pub findings: Vec<String>,
 }
 
 /// What a vault is worth, as of `height`.

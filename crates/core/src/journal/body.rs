@@ -1,5 +1,6 @@
 //! What an entry says. Every kind ever released stays readable; a new field needs a new version.
 
+use super::entry::{EntryId, MemberId};
 use crate::keychain::Keychain;
 use crate::ledger::Birth;
 use crate::proposal::ProposalId;
@@ -51,6 +52,38 @@ pub enum Body {
         cosigners: Vec<String>,
         /// From where to look for coins.
         birth: Birth,
+        /// The author itself, where the vault was made here: this is the founding entry, and its
+        /// author decides whose entries count. Since version 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<MemberId>,
+    },
+    /// Whom this home takes for the vault's owner. Counts in the author's own home alone. Since
+    /// version 2.
+    OwnerNamed {
+        /// The member who decides whose entries count.
+        owner: MemberId,
+    },
+    /// The owner enrols a member: from the first entry on, what it says counts. Since version 2.
+    MemberAdded {
+        /// The member's key.
+        member: MemberId,
+        /// What to call it.
+        name: String,
+        /// The cosigner for whom it speaks: his extended public key, without origin.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cosigner: Option<String>,
+    },
+    /// The owner removes a member. What it said up to `head` counts, and nothing else. Since
+    /// version 2.
+    MemberRemoved {
+        /// The member's key.
+        member: MemberId,
+        /// The number of its last entry that counts; 0 for none.
+        last: u64,
+        /// The id of that entry. Those before it are found by their links, so nothing can be slipped
+        /// in under an old number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        head: Option<EntryId>,
     },
     /// An address was handed out; its index is never handed out again.
     AddressRevealed {
@@ -104,6 +137,9 @@ impl Body {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::VaultAdded { .. } => "vault_added",
+            Self::OwnerNamed { .. } => "owner_named",
+            Self::MemberAdded { .. } => "member_added",
+            Self::MemberRemoved { .. } => "member_removed",
             Self::AddressRevealed { .. } => "address_revealed",
             Self::ProposalOpened { .. } => "proposal_opened",
             Self::ContributionAdded { .. } => "contribution_added",
@@ -111,4 +147,45 @@ impl Body {
             Self::ProposalClosed { .. } => "proposal_closed",
         }
     }
+    /// The proposal it is about. `None` for what opens one: that brings its own.
+    #[must_use]
+    pub const fn about(&self) -> Option<ProposalId> {
+        match self {
+            Self::ContributionAdded { proposal, .. }
+            | Self::ProposalReleased { proposal, .. }
+            | Self::ProposalClosed { proposal, .. } => Some(*proposal),
+            Self::VaultAdded { .. }
+            | Self::OwnerNamed { .. }
+            | Self::MemberAdded { .. }
+            | Self::MemberRemoved { .. }
+            | Self::AddressRevealed { .. }
+            | Self::ProposalOpened { .. } => None,
+        }
+    }
+
+    /// The free texts in it, each with what it is: words of a person, not keys or hashes.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::VaultAdded {
+                name, cosigners, ..
+            } => {
+                let names = cosigners.iter().map(|name| ("the cosigner's name", name));
+                let all = std::iter::once(("the vault's name", name)).chain(names);
+                all.map(|(what, text)| (what, text.as_str())).collect()
+            }
+            Self::MemberAdded { name, .. } => vec![("the member's name", name)],
+            Self::AddressRevealed { label, .. } => optional("the label", label.as_deref()),
+            Self::ProposalOpened { memo, .. } => optional("the memo", memo.as_deref()),
+            Self::ProposalClosed { note, .. } => optional("the note", note.as_deref()),
+            Self::OwnerNamed { .. }
+            | Self::MemberRemoved { .. }
+            | Self::ContributionAdded { .. }
+            | Self::ProposalReleased { .. } => Vec::new(),
+        }
+    }
+}
+
+fn optional<'a>(what: &'static str, text: Option<&'a str>) -> Vec<(&'static str, &'a str)> {
+    text.map(|text| (what, text)).into_iter().collect()
 }

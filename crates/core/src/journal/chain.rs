@@ -14,12 +14,14 @@ pub enum ChainFault {
         /// The number used twice.
         seq: u64,
     },
-    /// An entry is not here (yet).
+    /// Entries are not here (yet).
     Missing {
         /// The author.
         author: MemberId,
-        /// The number that is absent.
-        seq: u64,
+        /// The first number that is absent.
+        from: u64,
+        /// The last of them.
+        to: u64,
     },
     /// An entry doesn't name the one before it.
     BrokenLink {
@@ -32,6 +34,18 @@ pub enum ChainFault {
     },
 }
 
+impl ChainFault {
+    /// Whose chain it is.
+    #[must_use]
+    pub const fn author(&self) -> MemberId {
+        match self {
+            Self::Equivocation { author, .. }
+            | Self::Missing { author, .. }
+            | Self::BrokenLink { author, .. } => *author,
+        }
+    }
+}
+
 impl fmt::Display for ChainFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,8 +55,11 @@ impl fmt::Display for ChainFault {
                     "member {author} wrote two different entries with number {seq}"
                 )
             }
-            Self::Missing { author, seq } => {
-                write!(f, "entry {seq} of member {author} is missing")
+            Self::Missing { author, from, to } if from == to => {
+                write!(f, "entry {from} of member {author} is missing")
+            }
+            Self::Missing { author, from, to } => {
+                write!(f, "entries {from} to {to} of member {author} are missing")
             }
             Self::BrokenLink { entry, author, seq } => {
                 write!(
@@ -72,7 +89,14 @@ pub fn check_chain<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Chai
         let mut expected = 1;
         let mut before: Vec<EntryId> = Vec::new();
         for (seq, same) in numbers {
-            faults.extend((expected..seq).map(|seq| ChainFault::Missing { author, seq }));
+            // One fault however wide the gap is: the author chooses the number.
+            if expected < seq {
+                faults.push(ChainFault::Missing {
+                    author,
+                    from: expected,
+                    to: seq - 1,
+                });
+            }
             if same.len() > 1 {
                 faults.push(ChainFault::Equivocation { author, seq });
             }
@@ -92,7 +116,7 @@ pub fn check_chain<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<Chai
                 }));
             }
             before = same.iter().map(|entry| entry.id()).collect();
-            expected = seq + 1;
+            expected = seq.saturating_add(1);
         }
     }
     faults

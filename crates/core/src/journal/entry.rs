@@ -23,7 +23,9 @@ const MAX_PARTS: usize = 100_000;
 pub struct EntryId([u8; 32]);
 
 impl EntryId {
-    fn of(text: &str) -> Self {
+    /// The id of the entry with this text.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
         Self(tagged(b"Quorate/entry", text.as_bytes()))
     }
     /// The 32 bytes.
@@ -86,6 +88,25 @@ impl MemberId {
     #[must_use]
     pub fn to_bytes(self) -> [u8; 32] {
         self.0.serialize()
+    }
+}
+/// The text isn't a member's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a member's id is 64 hexadecimal digits: copy all of what `quorate member show` prints")]
+pub struct ParseMemberIdError;
+
+impl MemberId {
+    /// From the key's 32 bytes; `None` when they are no key.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
+        XOnlyPublicKey::from_slice(bytes).ok().map(Self)
+    }
+}
+impl FromStr for MemberId {
+    type Err = ParseMemberIdError;
+    fn from_str(text: &str) -> Result<Self, ParseMemberIdError> {
+        let bytes = <[u8; 32] as hex::FromHex>::from_hex(text).map_err(|_| ParseMemberIdError)?;
+        Self::from_bytes(&bytes).ok_or(ParseMemberIdError)
     }
 }
 impl fmt::Display for MemberId {
@@ -207,6 +228,12 @@ impl Entry {
         if separators.count() > MAX_PARTS {
             return Err(EntryError::Malformed("it has too many parts".to_owned()));
         }
+        // One entry is one line in a file; inside of its strings JSON writes line breaks as `\n`.
+        if text.contains(['\n', '\r']) {
+            return Err(EntryError::Malformed(
+                "it has more than one line".to_owned(),
+            ));
+        }
         let version = serde_json::from_str::<VersionOnly>(text)
             .map_err(|error| EntryError::Malformed(crate::text::excerpt(&error)))?
             .version;
@@ -215,6 +242,10 @@ impl Entry {
         }
         let content: Content = serde_json::from_str(text)
             .map_err(|error| EntryError::Malformed(crate::text::excerpt(&error)))?;
+        if i64::try_from(content.seq).is_err() || i64::try_from(content.at).is_err() {
+            let fault = "its number or time is out of range".to_owned();
+            return Err(EntryError::Malformed(fault));
+        }
         match (content.seq, content.prev) {
             (0, _) => {
                 return Err(EntryError::BadLink {

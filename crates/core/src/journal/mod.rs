@@ -7,9 +7,17 @@
 mod body;
 mod chain;
 mod entry;
+mod file;
+mod judge;
+mod state;
 
 pub use crate::ledger::Birth;
 pub use body::{Body, CloseReason, SignatureText};
 pub use chain::{ChainFault, check_chain};
 pub(crate) use entry::tagged;
-pub use entry::{Content, Entry, EntryError, EntryId, MAX_TEXT, MemberId, MemberKey, VERSION};
+pub use entry::{
+    Content, Entry, EntryError, EntryId, MAX_TEXT, MemberId, MemberKey, ParseMemberIdError, VERSION,
+};
+pub use file::{FileError, JournalFile, Line, MAX_LINE, read_line, write_file, write_line};
+pub use judge::{Judgement, RefusedPart, judge, secret_in};
+pub use state::{StateHash, Value};

@@ -1,7 +1,7 @@
 //! Entries in and out. An entry is appended together with what it changes in the projection: one
 //! transaction, so that neither is ever there without the other.
 
-use super::projection::project;
+use super::projection::arrived;
 use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::Network;
 use quorate_core::journal::{Entry, EntryId, MemberId, MemberKey};
@@ -71,20 +71,20 @@ impl ReadTx<'_> {
             "SELECT number, id, vault, author, seq, at, kind, text, signature FROM entries
              WHERE ?1 IS NULL OR vault = ?1 ORDER BY number",
         )?;
-        let rows = statement.query_map(params![vault.map(|vault| *vault.as_bytes())], |row| {
-            Ok(Stored {
-                number: row.get(0)?,
-                id: row.get(1)?,
-                vault: row.get(2)?,
-                author: row.get(3)?,
-                seq: row.get(4)?,
-                at: row.get(5)?,
-                kind: row.get(6)?,
-                text: row.get(7)?,
-                signature: row.get(8)?,
-            })
-        })?;
+        let rows = statement.query_map(params![vault.map(|vault| *vault.as_bytes())], stored)?;
         rows.map(|row| Ok(row?.check())).collect()
+    }
+
+    /// One entry, checked again.
+    pub fn entry(&self, id: EntryId) -> Result<Option<Result<Entry, DamagedEntry>>, StorageError> {
+        let row = self
+            .prepare(
+                "SELECT number, id, vault, author, seq, at, kind, text, signature FROM entries
+                 WHERE id = ?1",
+            )?
+            .query_row(params![id.as_bytes()], stored)
+            .optional()?;
+        Ok(row.map(Stored::check))
     }
 
     /// How many entries there are, of all vaults.
@@ -113,6 +113,20 @@ struct Stored {
     kind: String,
     text: String,
     signature: Vec<u8>,
+}
+
+fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        number: row.get(0)?,
+        id: row.get(1)?,
+        vault: row.get(2)?,
+        author: row.get(3)?,
+        seq: row.get(4)?,
+        at: row.get(5)?,
+        kind: row.get(6)?,
+        text: row.get(7)?,
+        signature: row.get(8)?,
+    })
 }
 
 impl Stored {
@@ -151,8 +165,17 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Appends an entry and projects it. An entry that is here already changes nothing: `false`.
+    /// Appends an entry that this home wrote and projects it. An entry that is here already changes
+    /// nothing: `false`.
     pub fn append(&self, entry: &Entry) -> Result<bool, StorageError> {
+        if !self.insert(entry)? {
+            return Ok(false);
+        }
+        arrived(self, entry.id(), entry.content())?;
+        Ok(true)
+    }
+
+    pub(super) fn insert(&self, entry: &Entry) -> Result<bool, StorageError> {
         if self.has_entry(entry.id())? {
             return Ok(false);
         }
@@ -171,7 +194,6 @@ impl WriteTx<'_> {
             entry.text(),
             entry.signature(),
         ])?;
-        project(self, entry)?;
         Ok(true)
     }
 }

@@ -1,10 +1,16 @@
 //! The journal's tables: entries as stored text, this home's member key, and the projection.
 
 mod entries;
+mod judgements;
 mod projection;
 mod read;
 mod rebuild;
+mod state;
+mod trust;
 
 pub use entries::{DamagedEntry, Device};
+pub use judgements::{RefusedEntry, Waiting};
 pub use read::{StoredAddress, StoredProposal, StoredVault};
 pub use rebuild::{Rebuilt, TableDifference};
+pub use state::AuthorCount;
+pub use trust::{Standing, StoredMember};

@@ -1,64 +1,76 @@
-//! What the entries amount to, as tables. This file alone writes them. It holds no rules: whether
-//! something may be said is decided before an entry is written, never here.
+//! What the entries amount to, as tables. This file and its folder alone write them. They hold no
+//! rules: whether something may be said is decided before an entry is written, and what another home
+//! says is judged before it comes here ([`quorate_core::journal::judge`]).
 //!
 //! The order in which entries arrive makes no difference: of two that say different things about
-//! the same, the one with the earlier time counts, whichever came first. Only of two valid
-//! signatures for one slot the one that was there stays, since it was acknowledged.
+//! the same, the one with the earlier time counts, whichever came first; of the owner's words about
+//! one member the newest (by his own count). When a word of the owner makes more entries count, these
+//! are projected; when it makes fewer count, everything is replayed.
 
+mod arrival;
+mod enrolment;
+
+pub(super) use arrival::{arrived, fold, settled};
+
+use super::trust::Trust;
 use crate::{StorageError, WriteTx};
 use bitcoin::{Transaction, consensus};
-use quorate_core::journal::{Body, CloseReason, Entry, SignatureText};
+use quorate_core::journal::{
+    Body, CloseReason, Content, EntryId, Judgement, MemberId, SignatureText,
+};
 use quorate_core::proposal::ProposalId;
 use quorate_core::psbt::final_txid;
 use quorate_core::vault::VaultId;
 use rusqlite::params;
 
 /// The projected tables.
-pub(super) const TABLES: [&str; 7] = [
+pub(super) const TABLES: [&str; 10] = [
     "reservations",
     "signatures",
     "releases",
     "closings",
+    "openings",
     "proposals",
     "addresses",
+    "members",
+    "owners",
     "vaults",
 ];
 
-/// Adds what `entry` says to the tables.
-pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageError> {
-    let content = entry.content();
-    let (vault, at) = (content.vault, content.at);
-    match &content.body {
-        Body::VaultAdded {
-            name,
-            network,
-            descriptor,
-            cosigners,
-            birth: _,
-        } => {
-            let cosigners = serde_json::to_string(cosigners)
-                .map_err(|error| StorageError::damaged(error.to_string()))?;
-            tx.prepare(
-                "INSERT OR IGNORE INTO vaults (id, name, network, descriptor, cosigners, added_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                vault.as_bytes(),
-                name,
-                network.to_string(),
-                descriptor,
-                cosigners,
-                at
-            ])?;
-        }
+/// Whether the contents were found to be sound. Entries that this home wrote passed its own rules.
+fn may_count(
+    tx: &WriteTx<'_>,
+    id: EntryId,
+    me: Option<MemberId>,
+    said: &Content,
+) -> Result<bool, StorageError> {
+    Ok(match tx.judgement(id)? {
+        Some(Judgement::Sound | Judgement::Partly(_)) => true,
+        Some(Judgement::Refused(_) | Judgement::Waits(_)) => false,
+        None => Some(said.author) == me,
+    })
+}
+
+/// Adds what an entry says to the tables, if its author counts and its contents are sound.
+fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result<(), StorageError> {
+    if !trust.counts(tx, said.author, id)? || !may_count(tx, id, trust.me, said)? {
+        return Ok(());
+    }
+    let (vault, at) = (said.vault, said.at);
+    match &said.body {
+        // Known from the passes before.
+        Body::VaultAdded { .. }
+        | Body::OwnerNamed { .. }
+        | Body::MemberAdded { .. }
+        | Body::MemberRemoved { .. } => {}
         Body::AddressRevealed {
             keychain,
             index,
             label,
         } => {
             tx.prepare(
-                "INSERT INTO addresses (vault, keychain, idx, label, revealed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO addresses (vault, keychain, idx, label, revealed_at, author)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT DO UPDATE SET label = excluded.label, revealed_at = excluded.revealed_at
                  WHERE (excluded.revealed_at, ifnull(excluded.label, '')) < (revealed_at, ifnull(label, ''))",
             )?
@@ -67,20 +79,39 @@ pub(super) fn project(tx: &WriteTx<'_>, entry: &Entry) -> Result<(), StorageErro
                 keychain.index(),
                 index,
                 label,
-                at
+                at,
+                said.author.to_bytes()
             ])?;
         }
         Body::ProposalOpened {
             proposal,
             psbt,
             memo,
-        } => opened(tx, vault, *proposal, psbt, memo.as_deref(), at)?,
+        } => {
+            opened(tx, vault, *proposal, psbt, memo.as_deref(), at)?;
+            tx.prepare(
+                "INSERT OR IGNORE INTO openings (proposal, author, entry, memo)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                proposal.to_bytes(),
+                said.author.to_bytes(),
+                id.as_bytes(),
+                memo
+            ])?;
+        }
         Body::ContributionAdded {
             proposal,
             signatures,
         } => {
-            for signature in signatures {
-                signed(tx, *proposal, signature, at)?;
+            let refused = match tx.judgement(id)? {
+                Some(Judgement::Partly(parts)) => parts,
+                _ => Vec::new(),
+            };
+            for (place, signature) in signatures.iter().enumerate() {
+                if !refused.iter().any(|part| part.place == place) {
+                    signed(tx, *proposal, signature, at)?;
+                }
             }
         }
         Body::ProposalReleased {
@@ -181,8 +212,10 @@ fn signed(
     at: u64,
 ) -> Result<(), StorageError> {
     tx.prepare(
-        "INSERT OR IGNORE INTO signatures (proposal, input, public_key, signature, added_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO signatures (proposal, input, public_key, signature, added_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET signature = excluded.signature, added_at = excluded.added_at
+         WHERE (excluded.added_at, excluded.signature) < (added_at, signature)",
     )?
     .execute(params![
         proposal.to_bytes(),

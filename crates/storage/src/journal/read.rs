@@ -1,8 +1,9 @@
 //! Reading the projection.
 
+use super::trust::member;
 use crate::{ReadTx, StorageError};
 use bitcoin::{Network, OutPoint, Txid, consensus};
-use quorate_core::journal::CloseReason;
+use quorate_core::journal::{CloseReason, MemberId};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{ProposalId, Signature, SignatureSet, Slot, Stage};
 use quorate_core::vault::VaultId;
@@ -28,6 +29,8 @@ pub struct StoredVault {
 /// An address that was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredAddress {
+    /// The member who handed it out.
+    pub author: MemberId,
     /// Which chain.
     pub keychain: Keychain,
     /// Where there.
@@ -101,10 +104,12 @@ impl ReadTx<'_> {
         .collect()
     }
 
-    /// The addresses handed out, in order of their index.
+    /// The addresses handed out, in order of their index; one that several members handed out comes
+    /// once for each, the earliest first.
     pub fn addresses(&self, vault: VaultId) -> Result<Vec<StoredAddress>, StorageError> {
         let mut statement = self.prepare(
-            "SELECT keychain, idx, label, revealed_at FROM addresses WHERE vault = ?1 ORDER BY keychain, idx",
+            "SELECT keychain, idx, label, revealed_at, author FROM addresses WHERE vault = ?1
+             ORDER BY keychain, idx, revealed_at, author",
         )?;
         let rows = statement.query_map(params![vault.as_bytes()], |row| {
             Ok((
@@ -112,13 +117,15 @@ impl ReadTx<'_> {
                 row.get(1)?,
                 row.get(2)?,
                 row.get(3)?,
+                row.get::<_, [u8; 32]>(4)?,
             ))
         })?;
         rows.map(|row| {
-            let (keychain, index, label, revealed_at) = row?;
+            let (keychain, index, label, revealed_at, author) = row?;
             let keychain = Keychain::from_index(keychain)
                 .ok_or_else(|| StorageError::damaged("a keychain is unknown"))?;
             Ok(StoredAddress {
+                author: member(&author)?,
                 keychain,
                 index,
                 label,
@@ -141,6 +148,24 @@ impl ReadTx<'_> {
             })?)
     }
 
+    /// The indexes handed out on a keychain from `index` on, in order.
+    pub fn revealed_from(
+        &self,
+        vault: VaultId,
+        keychain: Keychain,
+        index: u32,
+    ) -> Result<Vec<u32>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT DISTINCT idx FROM addresses
+             WHERE vault = ?1 AND keychain = ?2 AND idx >= ?3 ORDER BY idx",
+        )?;
+        let rows = statement
+            .query_map(params![vault.as_bytes(), keychain.index(), index], |row| {
+                row.get(0)
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// One proposal.
     pub fn proposal(&self, id: ProposalId) -> Result<Option<StoredProposal>, StorageError> {
         let row = self
@@ -148,6 +173,24 @@ impl ReadTx<'_> {
             .query_row(params![id.to_bytes()], proposal_row)
             .optional()?;
         row.transpose()
+    }
+
+    /// Who opened a proposal, and with what memo; more than one when members say different things.
+    pub fn openings(
+        &self,
+        id: ProposalId,
+    ) -> Result<Vec<(MemberId, Option<String>)>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT author, memo FROM openings WHERE proposal = ?1 ORDER BY author, entry LIMIT 20",
+        )?;
+        let rows = statement.query_map(params![id.to_bytes()], |row| {
+            Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?))
+        })?;
+        rows.map(|row| {
+            let (author, memo) = row?;
+            Ok((member(&author)?, memo))
+        })
+        .collect()
     }
 
     /// The proposals of a vault, or of all, oldest first.

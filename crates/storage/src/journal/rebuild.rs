@@ -1,6 +1,6 @@
 //! Makes the projection anew out of the entries, and says where the old one differed.
 
-use super::projection::{TABLES, project};
+use super::projection::{TABLES, fold};
 use crate::{StorageError, WriteTx};
 use quorate_core::journal::Entry;
 use rusqlite::types::ValueRef;
@@ -31,12 +31,10 @@ impl WriteTx<'_> {
     /// compares. The caller commits to repair, or rolls back to have only looked.
     pub fn rebuild(&self, entries: &[Entry]) -> Result<Rebuilt, StorageError> {
         let before = self.dump()?;
-        for table in TABLES {
-            self.conn().execute(&format!("DELETE FROM {table}"), [])?;
-        }
-        for entry in entries {
-            project(self, entry)?;
-        }
+        fold(
+            self,
+            entries.iter().map(|entry| (entry.id(), entry.content())),
+        )?;
         let differences = TABLES
             .iter()
             .zip(before.iter().zip(self.dump()?))
