@@ -2,21 +2,30 @@
 
 use crate::view::{EntryView, JournalView, VerifyView};
 use crate::{Coordinator, Error, vault_row};
+use bitcoin::bip32::Xpub;
 use quorate_core::journal::{Body, Entry, check_chain};
+use quorate_core::key::KeyIdentity;
 use quorate_core::text::escape;
-use quorate_core::vault::VaultId;
+use quorate_core::vault::{Vault, VaultId};
 use quorate_storage::{DamagedEntry, TableDifference};
 use std::collections::BTreeSet;
 
 impl Coordinator {
     /// The entries of a vault, in the order in which they arrived.
     pub fn journal(&mut self, vault: &str) -> Result<JournalView, Error> {
-        let entries = self.store.read(|tx| {
+        let (entries, vault) = self.store.read(|tx| {
             let row = vault_row(tx, vault)?;
-            Ok::<_, Error>(tx.journal(Some(row.id))?)
+            // A journal can be read where the vault's row is damaged; then keys stand for names.
+            let vault = Self::open_vault(&row).ok();
+            Ok::<_, Error>((tx.journal(Some(row.id))?, vault))
         })?;
+        let name = |key: &Xpub| {
+            let cosigners = vault.iter().flat_map(Vault::cosigners);
+            let mut same = cosigners.filter(|one| one.key.identity() == KeyIdentity::from(key));
+            same.next().map_or_else(|| key.to_string(), |one| escape(&one.name))
+        };
         let entries = entries.into_iter().map(|entry| match entry {
-            Ok(entry) => Ok(entry_view(&entry)),
+            Ok(entry) => Ok(entry_view(&entry, &name)),
             Err(DamagedEntry { number, fault }) => Err(Error::storage(
                 "damaged",
                 format!("entry {number} of the journal is damaged: {fault}"),
@@ -141,7 +150,7 @@ fn sound(all: Vec<Result<Entry, DamagedEntry>>) -> (Vec<Entry>, Vec<String>) {
     (entries, faults)
 }
 
-fn entry_view(entry: &Entry) -> EntryView {
+fn entry_view(entry: &Entry, name: &dyn Fn(&Xpub) -> String) -> EntryView {
     let content = entry.content();
     EntryView {
         id: entry.id().to_string(),
@@ -149,11 +158,12 @@ fn entry_view(entry: &Entry) -> EntryView {
         seq: content.seq,
         at: content.at,
         kind: content.body.kind().to_owned(),
-        summary: summary(&content.body),
+        summary: summary(&content.body, name),
     }
 }
 
-fn summary(body: &Body) -> String {
+/// `name` says what this home calls a cosigner.
+fn summary(body: &Body, name: &dyn Fn(&Xpub) -> String) -> String {
     let short = |id: &quorate_core::proposal::ProposalId| id.to_string()[..12].to_owned();
     let quoted = |text: &Option<String>| {
         text.as_ref()
@@ -175,9 +185,33 @@ fn summary(body: &Body) -> String {
             index,
             label,
         } => format!("{keychain} address {index}{}", quoted(label)),
-        Body::ProposalOpened { proposal, memo, .. } => {
-            format!("proposal {}{}", short(proposal), quoted(memo))
+        Body::ProposalOpened {
+            proposal,
+            memo,
+            draft,
+            replaces,
+            ..
+        } => {
+            let kind = if *draft { "draft" } else { "proposal" };
+            let place = replaces.as_ref().map(|old| format!(" in the place of {}", short(old)));
+            let place = place.unwrap_or_default();
+            format!("{kind} {}{place}{}", short(proposal), quoted(memo))
         }
+        Body::ProposalSubmitted { proposal } => {
+            format!("draft {} opened for signing", short(proposal))
+        }
+        Body::WordGiven {
+            proposal,
+            cosigner,
+            word,
+            note,
+        } => format!(
+            "{} {} proposal {}{}",
+            name(cosigner),
+            word.text(),
+            short(proposal),
+            quoted(note)
+        ),
         Body::ContributionAdded {
             proposal,
             signatures,
@@ -201,6 +235,7 @@ fn summary(body: &Body) -> String {
                 quorate_core::journal::CloseReason::Abandoned => "abandoned",
                 quorate_core::journal::CloseReason::Expired => "expired",
                 quorate_core::journal::CloseReason::Rejected => "rejected",
+                quorate_core::journal::CloseReason::Superseded => "superseded",
             };
             format!("proposal {} {word}{}", short(proposal), quoted(note))
         }

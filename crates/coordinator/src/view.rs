@@ -10,7 +10,7 @@ pub use crate::proposal::{finding, payment, rate};
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, SyncView, VerifyView};
 pub use proposal::{
-    BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView, ProposalView,
+    AnswerView, BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView, ProposalView,
     ProposalsView,
 };
 pub use vault::{

@@ -17,7 +17,7 @@ mod tx;
 
 pub use error::StorageError;
 pub use journal::{
-    DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
+    DamagedEntry, Device, Rebuilt, ProposalHead, StoredAddress, StoredProposal, StoredVault, StoredWord, TableDifference,
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,

@@ -4,6 +4,7 @@ use crate::keychain::Keychain;
 use crate::ledger::Birth;
 use crate::proposal::ProposalId;
 use bitcoin::Network;
+use bitcoin::bip32::Xpub;
 use serde::{Deserialize, Serialize};
 
 /// One verified signature as the journal keeps it: hex as it stands in a witness.
@@ -28,6 +29,36 @@ pub enum CloseReason {
     Expired,
     /// So many said no that no spending path is left.
     Rejected,
+    /// Another proposal took its place (since version 2).
+    Superseded,
+}
+
+/// What a cosigner says about a proposal without signing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// It may go ahead.
+    Approved,
+    /// It may not.
+    Rejected,
+}
+
+impl Word {
+    /// As it stands in JSON and in tables.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The word that [`Self::text`] writes so.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut all = [Self::Approved, Self::Rejected].into_iter();
+        all.find(|word| word.text() == text)
+    }
 }
 
 /// The statement of an entry.
@@ -71,6 +102,34 @@ pub enum Body {
         /// What the spend is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         memo: Option<String>,
+        /// Not for signing yet (since version 2).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        draft: bool,
+        /// From this second since 1970 on it takes no signatures and holds no coins (since version 2).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<u64>,
+        /// The proposal whose place it takes (since version 2).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<ProposalId>,
+    },
+    /// A draft is now for signing (since version 2).
+    ProposalSubmitted {
+        /// This draft.
+        proposal: ProposalId,
+    },
+    /// What a cosigner says about a proposal (since version 2). An author's newest word about a
+    /// cosigner counts.
+    WordGiven {
+        /// About this proposal.
+        proposal: ProposalId,
+        /// The cosigner, by his extended public key as the descriptor has it: names and order
+        /// differ between homes.
+        cosigner: Xpub,
+        /// What he says.
+        word: Word,
+        /// Why, in a person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// Verified signatures arrived.
     ContributionAdded {
@@ -106,6 +165,8 @@ impl Body {
             Self::VaultAdded { .. } => "vault_added",
             Self::AddressRevealed { .. } => "address_revealed",
             Self::ProposalOpened { .. } => "proposal_opened",
+            Self::ProposalSubmitted { .. } => "proposal_submitted",
+            Self::WordGiven { .. } => "word_given",
             Self::ContributionAdded { .. } => "contribution_added",
             Self::ProposalReleased { .. } => "proposal_released",
             Self::ProposalClosed { .. } => "proposal_closed",

@@ -9,7 +9,7 @@ mod chain;
 mod entry;
 
 pub use crate::ledger::Birth;
-pub use body::{Body, CloseReason, SignatureText};
+pub use body::{Body, CloseReason, SignatureText, Word};
 pub use chain::{ChainFault, check_chain};
 pub(crate) use entry::tagged;
 pub use entry::{Content, Entry, EntryError, EntryId, MAX_TEXT, MemberId, MemberKey, VERSION};

@@ -8,8 +8,10 @@ mod locks;
 mod pinned;
 mod places;
 mod quorum;
+mod replace;
+mod words;
 
-pub use decide::{Refusal, abandon, admit, release};
+pub use decide::{Refusal, abandon, admit, hand_out, release};
 pub use error::{PinError, UtxoFault};
 pub use facts::{Facts, Place, Rival, Stage, Status, status};
 pub use id::ProposalId;
@@ -17,3 +19,5 @@ pub use locks::relative_lock;
 pub(crate) use locks::{meets_after, meets_older};
 pub use pinned::{Proposal, ProposalInput, ProposalOutput};
 pub use quorum::{SignatureSet, SignedInputs, Slot};
+pub use replace::{Price, Purpose, Succession, outbid, supersede};
+pub use words::{is_rejected, objectors, speak, submit};
