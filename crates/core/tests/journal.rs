@@ -100,8 +100,8 @@ fn numbers_and_links_must_agree() {
 fn a_newer_version_and_an_unknown_kind_are_told_apart() {
     let text = entry(1, 1, None, 0)
         .text()
-        .replacen("\"version\":1", "\"version\":2", 1);
-    assert_eq!(Entry::check(&text, &[0; 64]), Err(EntryError::Newer(2)));
+        .replacen(&format!("\"version\":{VERSION}"), "\"version\":77", 1);
+    assert_eq!(Entry::check(&text, &[0; 64]), Err(EntryError::Newer(77)));
     let text = entry(1, 1, None, 0)
         .text()
         .replacen("address_revealed", "money_stolen", 1);
@@ -194,6 +194,9 @@ fn write_golden_entries() {
             proposal: proposal.id(),
             psbt: quorate_core::psbt::to_base64(proposal.psbt()),
             memo: Some("invoice 17".to_owned()),
+            draft: false,
+            expires: None,
+            replaces: None,
         },
         Body::ContributionAdded {
             proposal: proposal.id(),
