@@ -430,7 +430,26 @@ fn t27_what_is_out_is_replaced_by_what_pays_enough_and_the_chain_decides() {
     let new = world.office.revise(&old, &high, moment(4)).unwrap();
     assert_eq!((new.status.as_str(), world.status(&old).as_str()), ("collecting", "broadcast"));
     assert_eq!(world.sign(&new.id, &[1, 2]).as_deref(), Some("ready"));
+    // Its coin is promised once: 63 of 64 more that would replace the first are refused.
+    let home = world.home.path();
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..64u8)
+            .map(|seed| {
+                let (old, high) = (&old, &high);
+                scope.spawn(move || {
+                    let mut office = Coordinator::open(home).unwrap();
+                    office.revise(old, high, moment(seed)).map_err(|error| error.code)
+                })
+            })
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join().unwrap());
+        results.collect()
+    });
+    assert!(results.iter().all(|result| matches!(result, Err("reserved"))), "{results:?}");
     // A third steps into the second's place, and must outbid the first as well.
+    let low = world.office.revise(&new.id, &low, moment(5)).unwrap_err();
+    assert_eq!(low.code, "underbid", "{low}");
+    assert!(low.message.contains(&old[..12]), "{low}");
     let third = Revision {
         fee_rate: rate(3),
         ..Revision::default()

@@ -4,6 +4,7 @@ mod bad_input;
 mod crash;
 mod demo;
 mod family;
+mod life;
 mod policies;
 mod psbt_parsers;
 mod recovery;

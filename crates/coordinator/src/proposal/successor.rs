@@ -63,9 +63,17 @@ impl Old {
         all: bool,
     ) -> Result<Vec<Offer>, Error> {
         let ledger = crate::ledger_row(tx, row.id)?;
-        let mut coins = self.shared(tx, row, ledger, now)?;
+        let (mut coins, holder) = self.shared(tx, row, ledger, now)?;
         if coins.is_empty() {
             let id = &self.known.row.id.to_string()[..12];
+            if let Some(holder) = holder {
+                let holder = &holder.to_string()[..12];
+                return Err(Error::refused(
+                    "reserved",
+                    format!("the coins of proposal {id} are reserved by proposal {holder}"),
+                )
+                .hint(format!("revise that one: `quorate proposal revise {holder}`")));
+            }
             return Err(Error::refused(
                 "no_shared_coin",
                 format!("no coin of proposal {id} can be spent any more, so nothing has to take its place: create a new proposal"),
@@ -104,15 +112,16 @@ impl Old {
         Ok((first..=last).map(offer).collect())
     }
 
-    /// Its coins that can still be spent, the largest first.
+    /// Its coins that can still be spent, the largest first; and who holds one that would be free.
     fn shared(
         &self,
         tx: &ReadTx<'_>,
         row: &StoredVault,
         ledger: VaultRow,
         now: u64,
-    ) -> Result<Vec<Coin>, Error> {
+    ) -> Result<(Vec<Coin>, Option<ProposalId>), Error> {
         let mut coins = Vec::new();
+        let mut holder = None;
         for input in self.known.proposal.inputs() {
             let Some(coin) = tx.ledger_coin(ledger, &input.outpoint)? else {
                 continue;
@@ -120,16 +129,16 @@ impl Old {
             let free = coin.spent.as_ref().is_none_or(|spent| {
                 spent.height.is_none() && self.line.iter().any(|(_, txid)| *txid == spent.by)
             });
-            if free
-                && tx
-                    .reserved_by(row.id, coin.outpoint, now, &self.ids())?
-                    .is_none()
-            {
-                coins.push(coin);
+            if !free {
+                continue;
+            }
+            match tx.reserved_by(row.id, coin.outpoint, now, &self.ids())? {
+                None => coins.push(coin),
+                held => holder = held,
             }
         }
         coins.sort_by_key(|coin| std::cmp::Reverse(coin.value));
-        Ok(coins)
+        Ok((coins, holder))
     }
 
     /// T27: whether nodes would take the new transaction for what may be out there.
