@@ -27,7 +27,7 @@ impl Context {
 
     /// The data folder's vaults.
     pub(crate) fn coordinator(&self) -> Result<Coordinator, Error> {
-        Coordinator::open(&self.home()?)
+        Ok(Coordinator::open(&self.home()?)?.at(Self::now()?))
     }
 
     /// The chain source's address.
@@ -40,14 +40,18 @@ impl Context {
         Ok(quorate_chain::open(&self.node()?, &self.home()?)?)
     }
 
+    /// Seconds since 1970.
+    pub(crate) fn now() -> Result<u64, Error> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since = since
+            .map_err(|_| Error::refused("clock", "the clock stands before 1970: set it first"))?;
+        Ok(since.as_secs())
+    }
+
     /// Now, with fresh random bytes.
     pub(crate) fn moment() -> Result<Moment, Error> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_err(|_| Error::refused("clock", "the clock stands before 1970: set it first"))?
-            .as_secs();
         Ok(Moment {
-            now,
+            now: Self::now()?,
             entropy: entropy()?,
         })
     }

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod context;
 mod date;
+mod deadline;
 mod demo;
 mod failure;
 mod files;

@@ -64,6 +64,7 @@ impl Coordinator {
 
     /// The unspent coins, largest first.
     pub fn coins(&mut self, name: &str) -> Result<CoinsView, Error> {
+        let now = self.now;
         self.store.read(|tx| {
             let row = vault_row(tx, name)?;
             let vault = Self::open_vault(&row)?;
@@ -88,7 +89,7 @@ impl Coordinator {
                         value_sat: coin.value.to_sat(),
                         height: coin.height,
                         reserved_by: tx
-                            .reserved_by(row.id, coin.outpoint)?
+                            .reserved_by(row.id, coin.outpoint, now, &[])?
                             .map(|id| id.to_string()),
                         address: address.to_string(),
                         keychain: coin.keychain.to_string(),

@@ -25,9 +25,10 @@ impl Coordinator {
     ) -> Result<BroadcastView, Error> {
         let chain = source.status()?;
         self.check_network(&chain)?;
+        let now = self.tick(moment);
         let (id, transaction) = self.store.read(|tx| {
             let id = find::proposal(tx, id)?;
-            let (_, vault, known) = load(tx, id)?;
+            let (_, vault, known) = load(tx, id, now)?;
             release(
                 &known.proposal,
                 known.status(),
@@ -41,7 +42,7 @@ impl Coordinator {
         })?;
         let device = self.device.clone();
         let transaction = self.store.write(|tx| {
-            let (row, _, known) = load(tx, id)?;
+            let (row, _, known) = load(tx, id, now)?;
             let next = chain.tip.height.saturating_add(1);
             let body = release(
                 &known.proposal,
@@ -79,6 +80,7 @@ impl Coordinator {
         source: &dyn ChainSource,
         view: &mut SyncView,
     ) -> Result<(), Error> {
+        let now = self.now;
         let waiting: Vec<(String, Transaction)> = self.store.read(|tx| {
             let vaults = open_all(tx)?;
             let mut waiting = Vec::new();
@@ -87,7 +89,7 @@ impl Coordinator {
                     continue;
                 };
                 let (_, vault) = vault_of(&vaults, row.vault)?;
-                let known = Known::load(tx, vault, row)?;
+                let known = Known::load(tx, vault, row, now)?;
                 if known.facts.place == Place::Nowhere && status(&known.facts) == Status::Broadcast
                 {
                     let transaction = consensus::deserialize(&raw).map_err(|_| {

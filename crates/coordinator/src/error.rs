@@ -147,6 +147,7 @@ impl From<Refusal> for Error {
     fn from(error: Refusal) -> Self {
         let code = match &error {
             Refusal::WrongStatus { .. } => "wrong_status",
+            Refusal::Underbid { .. } => "underbid",
             Refusal::TooEarly { .. } | Refusal::Locked { .. } | Refusal::Unconfirmed { .. } => {
                 "too_early"
             }

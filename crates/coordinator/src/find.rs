@@ -105,9 +105,9 @@ pub(crate) fn proposal(tx: &ReadTx<'_>, given: &str) -> Result<ProposalId, Error
         }
     }
     let all: Vec<String> = tx
-        .proposals(None)?
+        .proposal_heads(None)?
         .iter()
-        .map(|row| row.id.to_string())
+        .map(|(id, _)| id.to_string())
         .collect();
     let short = given.len().clamp(4, 64);
     Err(match nearest(given, all.iter().map(|id| &id[..short])) {

@@ -2,9 +2,11 @@
 
 use crate::view::{EntryView, JournalView, StateView, VerifyView};
 use crate::{Coordinator, Error, vault_row};
+use bitcoin::bip32::Xpub;
 use quorate_core::journal::{Body, ChainFault, Entry, Judgement, MemberId, check_chain};
+use quorate_core::key::KeyIdentity;
 use quorate_core::text::escape;
-use quorate_core::vault::VaultId;
+use quorate_core::vault::{Vault, VaultId};
 use quorate_storage::{DamagedEntry, TableDifference};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +16,14 @@ impl Coordinator {
         let me = self.device.key.id();
         self.store.read(|tx| {
             let row = vault_row(tx, vault)?;
+            // A journal can be read where the vault's row is damaged; then keys stand for names.
+            let vault = Self::open_vault(&row).ok();
+            let name = |key: &Xpub| {
+                let cosigners = vault.iter().flat_map(Vault::cosigners);
+                let mut same = cosigners.filter(|one| one.key.identity() == KeyIdentity::from(key));
+                same.next()
+                    .map_or_else(|| key.to_string(), |one| escape(&one.name))
+            };
             let owner = tx.owner(row.id)?;
             let uncounted = tx.uncounted(row.id)?;
             let twice: BTreeMap<MemberId, Vec<u64>> = tx
@@ -60,7 +70,7 @@ impl Coordinator {
                     }
                     Some(Judgement::Sound | Judgement::Waits(_)) | None => {}
                 }
-                entries.push(entry_view(&entry, &remarks));
+                entries.push(entry_view(&entry, &name, &remarks));
             }
             Ok(JournalView { entries })
         })
@@ -209,7 +219,7 @@ fn sound(all: Vec<Result<Entry, DamagedEntry>>) -> (Vec<Entry>, Vec<String>) {
     (entries, faults)
 }
 
-fn entry_view(entry: &Entry, remarks: &[String]) -> EntryView {
+fn entry_view(entry: &Entry, name: &dyn Fn(&Xpub) -> String, remarks: &[String]) -> EntryView {
     let content = entry.content();
     EntryView {
         id: entry.id().to_string(),
@@ -217,12 +227,13 @@ fn entry_view(entry: &Entry, remarks: &[String]) -> EntryView {
         seq: content.seq,
         at: content.at,
         kind: content.body.kind().to_owned(),
-        summary: summary(&content.body),
+        summary: summary(&content.body, name),
         remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
     }
 }
 
-fn summary(body: &Body) -> String {
+/// `name` says what this home calls a cosigner.
+fn summary(body: &Body, name: &dyn Fn(&Xpub) -> String) -> String {
     let short = |id: &quorate_core::proposal::ProposalId| id.to_string()[..12].to_owned();
     let member = |id: &MemberId| id.to_string()[..12].to_owned();
     let quoted = |text: &Option<String>| {
@@ -259,9 +270,35 @@ fn summary(body: &Body) -> String {
             index,
             label,
         } => format!("{keychain} address {index}{}", quoted(label)),
-        Body::ProposalOpened { proposal, memo, .. } => {
-            format!("proposal {}{}", short(proposal), quoted(memo))
+        Body::ProposalOpened {
+            proposal,
+            memo,
+            draft,
+            replaces,
+            ..
+        } => {
+            let kind = if *draft { "draft" } else { "proposal" };
+            let place = replaces
+                .as_ref()
+                .map(|old| format!(" in the place of {}", short(old)));
+            let place = place.unwrap_or_default();
+            format!("{kind} {}{place}{}", short(proposal), quoted(memo))
         }
+        Body::ProposalSubmitted { proposal } => {
+            format!("draft {} opened for signing", short(proposal))
+        }
+        Body::WordGiven {
+            proposal,
+            cosigner,
+            word,
+            note,
+        } => format!(
+            "{} {} proposal {}{}",
+            name(cosigner),
+            word.text(),
+            short(proposal),
+            quoted(note)
+        ),
         Body::ContributionAdded {
             proposal,
             signatures,
@@ -285,6 +322,7 @@ fn summary(body: &Body) -> String {
                 quorate_core::journal::CloseReason::Abandoned => "abandoned",
                 quorate_core::journal::CloseReason::Expired => "expired",
                 quorate_core::journal::CloseReason::Rejected => "rejected",
+                quorate_core::journal::CloseReason::Superseded => "superseded",
             };
             format!("proposal {} {word}{}", short(proposal), quoted(note))
         }

@@ -25,7 +25,7 @@ pub mod view;
 pub use error::{Error, Kind};
 pub use find::nearest;
 pub use homes::JournalText;
-pub use proposal::Spend;
+pub use proposal::{Deadline, Revision, Spend, Terms};
 pub use review::Request;
 pub use signing::Incoming;
 pub use threads::Threads;
@@ -51,6 +51,8 @@ pub struct Moment {
 pub struct Coordinator {
     store: Store,
     device: Device,
+    /// The clock of the last call that brought one: what deadlines are held against.
+    now: u64,
 }
 
 /// The database's name in a home.
@@ -109,7 +111,25 @@ impl Coordinator {
         let device = store
             .read(|tx| tx.device().map_err(Error::from))?
             .ok_or_else(no_home)?;
-        Ok(Self { store, device })
+        Ok(Self {
+            store,
+            device,
+            now: 0,
+        })
+    }
+
+    /// The same, for questions asked at this moment, in seconds since 1970. Without it no deadline
+    /// has passed.
+    #[must_use]
+    pub const fn at(mut self, now: u64) -> Self {
+        self.now = now;
+        self
+    }
+
+    /// Takes over the clock that a call brings.
+    const fn tick(&mut self, moment: Moment) -> u64 {
+        self.now = moment.now;
+        moment.now
     }
 
     /// The network of this home's vaults.

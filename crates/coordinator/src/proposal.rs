@@ -1,20 +1,25 @@
 //! Proposals: made, shown, listed, exported, given up.
 
 mod coins;
+mod list;
+mod make;
 mod show;
+mod successor;
+mod words;
 
+pub(crate) use list::DAMAGED;
+pub use make::{Deadline, Revision, Terms};
 pub(crate) use show::inputs;
 pub use show::{finding, payment, rate};
 
 use crate::facts::Known;
-use crate::view::{ProposalView, ProposalsView};
-use crate::{Coordinator, Error, Moment, find, vault_row};
-use bitcoin::{FeeRate, OutPoint, Psbt, Transaction};
+use crate::view::ProposalView;
+use crate::{Coordinator, Error, Moment, find};
+use bitcoin::{FeeRate, OutPoint, Psbt};
 use quorate_core::journal::Body;
-use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Proposal, abandon};
+use quorate_core::proposal::abandon;
 use quorate_core::psbt::with_signatures as with_signatures_of;
-use quorate_core::spend::{FeeLimits, Previous, Recipient, Request, SpendError, propose};
+use quorate_core::spend::Recipient;
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
@@ -42,82 +47,6 @@ pub struct Spend<'a> {
 }
 
 impl Coordinator {
-    /// Proposes a spend: chooses coins, builds the transaction, reserves its coins.
-    pub fn propose(&mut self, spend: &Spend<'_>, moment: Moment) -> Result<ProposalView, Error> {
-        if let Some(memo) = spend.memo {
-            check_line("the memo", memo, MAX_MEMO)
-                .map_err(|error| Error::input("bad_memo", error.to_string()))?;
-        }
-        let device = self.device.clone();
-        self.store.write(|tx| {
-            let row = vault_row(tx, spend.vault)?;
-            let vault = Self::open_vault(&row)?;
-            let ledger = crate::ledger_row(tx, row.id)?;
-            let Some(tip) = tx.ledger_balance(ledger)?.height else {
-                return Err(Error::refused(
-                    "not_synced",
-                    format!(
-                        "vault `{}` has never been synced, so its coins aren't known",
-                        row.name
-                    ),
-                )
-                .hint(format!("run `quorate sync {}` first", row.name)));
-            };
-            let request = Request {
-                recipients: spend.recipients,
-                fee_rate: spend.fee_rate,
-                path: spend.path,
-                coins: &[],
-                all_coins: !spend.coins.is_empty(),
-                change_index: tx.ledger_next_index(ledger, Keychain::Change)?,
-                tip,
-                entropy: moment.entropy,
-                limits: FeeLimits {
-                    allow_high: spend.allow_high_fee,
-                    ..FeeLimits::default()
-                },
-                previous: &FromLedger(tx),
-            };
-            let change_index = request.change_index;
-            let offers = coins::offers(tx, &vault, &row, spend, tip)?;
-            let (proposal, left_out) = first_that_suffices(&vault, &request, &offers)
-                .map_err(|error| refused(tx, &row, error))?;
-            if tx.proposal(proposal.id())?.is_some() {
-                return Err(Error::refused(
-                    "exists",
-                    "this very transaction was proposed before",
-                ));
-            }
-            // The change address is taken, so that no other proposal pays to it.
-            if proposal
-                .outputs()
-                .iter()
-                .any(|output| output.ours == Some((Keychain::Change, change_index)))
-            {
-                let body = Body::AddressRevealed {
-                    keychain: Keychain::Change,
-                    index: change_index,
-                    label: None,
-                };
-                crate::append(&device, tx, row.id, moment.now, body)?;
-                tx.ledger_reveal(&vault, Keychain::Change, change_index)?;
-            }
-            let body = Body::ProposalOpened {
-                proposal: proposal.id(),
-                psbt: quorate_core::psbt::to_base64(proposal.psbt()),
-                memo: spend.memo.map(ToOwned::to_owned),
-            };
-            crate::append(&device, tx, row.id, moment.now, body)?;
-            let stored = tx
-                .proposal(proposal.id())?
-                .ok_or_else(|| Error::storage("storage", "the proposal wasn't stored"))?;
-            let known = Known::load(tx, &vault, stored)?;
-            let mut view = show::view(tx, &row, &vault, &known)?;
-            view.findings.extend(left_out);
-            Ok(view)
-        })
-    }
-
     /// One proposal, by its id or the beginning of it.
     pub fn proposal(&mut self, id: &str) -> Result<ProposalView, Error> {
         self.with_proposal(id, |tx, row, vault, known| {
@@ -125,28 +54,11 @@ impl Coordinator {
         })
     }
 
-    /// The proposals of a vault or of all, oldest first.
-    pub fn proposals(&mut self, vault: Option<&str>) -> Result<ProposalsView, Error> {
-        self.store.read(|tx| {
-            let only = vault
-                .map(|name| vault_row(tx, name))
-                .transpose()?
-                .map(|row| row.id);
-            let vaults = open_all(tx)?;
-            let mut proposals = Vec::new();
-            for stored in tx.proposals(only)? {
-                let (row, vault) = vault_of(&vaults, stored.vault)?;
-                proposals.push(show::line(row, vault, &Known::load(tx, vault, stored)?)?);
-            }
-            Ok(ProposalsView { proposals })
-        })
-    }
-
     /// The request as a file for cosigners: with the signatures collected so far, so that it can be
     /// handed from one to the next, or without any.
     pub fn export(&mut self, id: &str, with_signatures: bool) -> Result<Psbt, Error> {
         self.with_proposal(id, |_, _, _, known| {
-            quorate_core::proposal::admit(known.row.id, known.status())?;
+            quorate_core::proposal::hand_out(known.row.id, &known.facts)?;
             Ok(if with_signatures {
                 with_signatures_of(&known.proposal, &known.signatures)
             } else {
@@ -167,13 +79,31 @@ impl Coordinator {
             check_line("the note", note, MAX_MEMO)
                 .map_err(|error| Error::input("bad_note", error.to_string()))?;
         }
+        self.decide(id, moment, |_, _, known| {
+            Ok(Some(abandon(
+                known.row.id,
+                &known.facts,
+                note.map(ToOwned::to_owned),
+            )?))
+        })
+    }
+
+    /// Appends what `rule` makes of one proposal's facts, if anything, and shows how it stands then.
+    fn decide(
+        &mut self,
+        id: &str,
+        moment: Moment,
+        rule: impl FnOnce(&ReadTx<'_>, &Vault, &Known) -> Result<Option<Body>, Error>,
+    ) -> Result<ProposalView, Error> {
+        let now = self.tick(moment);
         let device = self.device.clone();
         self.store.write(|tx| {
             let id = find::proposal(tx, id)?;
-            let (row, vault, known) = load(tx, id)?;
-            let body = abandon(id, &known.facts, note.map(ToOwned::to_owned))?;
-            crate::append(&device, tx, row.id, moment.now, body)?;
-            let (row, vault, known) = load(tx, id).map(|(row, _, known)| (row, vault, known))?;
+            let (row, vault, known) = load(tx, id, now)?;
+            if let Some(body) = rule(tx, &vault, &known)? {
+                crate::append(&device, tx, row.id, now, body)?;
+            }
+            let (row, vault, known) = load(tx, id, now)?;
             show::view(tx, &row, &vault, &known)
         })
     }
@@ -183,8 +113,9 @@ impl Coordinator {
         id: &str,
         f: impl FnOnce(&ReadTx<'_>, &StoredVault, &Vault, &Known) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let now = self.now;
         self.store.read(|tx| {
-            let (row, vault, known) = load(tx, find::proposal(tx, id)?)?;
+            let (row, vault, known) = load(tx, find::proposal(tx, id)?, now)?;
             f(tx, &row, &vault, &known)
         })
     }
@@ -194,6 +125,7 @@ impl Coordinator {
 pub(crate) fn load(
     tx: &ReadTx<'_>,
     id: quorate_core::proposal::ProposalId,
+    now: u64,
 ) -> Result<(StoredVault, Vault, Known), Error> {
     let stored = tx
         .proposal(id)?
@@ -204,7 +136,7 @@ pub(crate) fn load(
         Error::storage("damaged", format!("the vault of proposal {id} is missing"))
     })?;
     let vault = Coordinator::open_vault(&row)?;
-    let known = Known::load(tx, &vault, stored)?;
+    let known = Known::load(tx, &vault, stored, now)?;
     Ok((row, vault, known))
 }
 
@@ -226,49 +158,4 @@ pub(crate) fn vault_of(
 ) -> Result<(&StoredVault, &Vault), Error> {
     let found = vaults.get(&id).map(|(row, vault)| (row, vault));
     found.ok_or_else(|| Error::storage("damaged", format!("vault {id} is missing")))
-}
-
-/// Builds the proposal out of the first offer that has enough in it, and says what it left out.
-fn first_that_suffices(
-    vault: &Vault,
-    request: &Request<'_>,
-    offers: &[coins::Offer],
-) -> Result<(Proposal, Option<String>), SpendError> {
-    let last = offers.len().saturating_sub(1);
-    for (place, offer) in offers.iter().enumerate() {
-        let request = Request {
-            coins: &offer.coins,
-            ..*request
-        };
-        match propose(vault, &request) {
-            Err(SpendError::NotEnough { .. }) if place < last => {}
-            Ok(proposal) => return Ok((proposal, offer.left_out.clone())),
-            Err(error) => return Err(error),
-        }
-    }
-    propose(vault, request).map(|proposal| (proposal, None))
-}
-
-/// The previous transactions of the chosen coins, out of the ledger.
-#[derive(Debug)]
-struct FromLedger<'a>(&'a ReadTx<'a>);
-
-impl Previous for FromLedger<'_> {
-    fn transaction(&self, outpoint: OutPoint) -> Option<Transaction> {
-        self.0.ledger_transaction(&outpoint.txid).ok().flatten()
-    }
-}
-
-/// Adds what else could be done when there isn't enough.
-fn refused(tx: &ReadTx<'_>, row: &StoredVault, error: SpendError) -> Error {
-    let short = matches!(error, SpendError::NotEnough { .. });
-    let error = Error::from(error);
-    let reserved = crate::vault::balance(tx, row.id).map_or(0, |balance| balance.reserved_sat);
-    if short && reserved > 0 {
-        return error.hint(format!(
-            "{reserved} sat more are reserved by open proposals: see `quorate proposal list {}`",
-            row.name
-        ));
-    }
-    error
 }

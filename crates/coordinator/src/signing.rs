@@ -28,6 +28,7 @@ impl Coordinator {
     /// anything, and a signature that is refused no other signature. Whatever is counted as
     /// accepted in the answer is on disk.
     pub fn import(&mut self, files: &[Incoming], moment: Moment) -> Result<ImportView, Error> {
+        self.tick(moment);
         let mut views = Vec::with_capacity(files.len());
         for file in files {
             let view = match self.import_one(file, moment) {
@@ -59,10 +60,9 @@ impl Coordinator {
             .count();
         // Verifying takes time, so it is done before the lock is taken …
         let (vault, id, admission) = self.store.read(|tx| {
-            let id = find(tx, &foreign).map_err(about)?;
-            let (_, vault, known) = load(tx, id)?;
-            quorate_core::proposal::admit(id, known.status())
-                .map_err(|error| about(error.into()))?;
+            let id = find(tx, &foreign, moment.now).map_err(about)?;
+            let (_, vault, known) = load(tx, id, moment.now)?;
+            quorate_core::proposal::admit(id, &known.facts).map_err(|error| about(error.into()))?;
             let admission = admit_with(&known.proposal, &foreign, &known.signatures, &Threads)
                 .map_err(|error| about(error.into()))?;
             Ok::<_, Error>((vault, id, admission))
@@ -78,9 +78,8 @@ impl Coordinator {
         // … and what was verified is still true inside it: only the status and what others added
         // meanwhile can have changed.
         let new = self.store.write(|tx| {
-            let (row, _, known) = load(tx, id)?;
-            quorate_core::proposal::admit(id, known.status())
-                .map_err(|error| about(error.into()))?;
+            let (row, _, known) = load(tx, id, moment.now)?;
+            quorate_core::proposal::admit(id, &known.facts).map_err(|error| about(error.into()))?;
             let new: Vec<_> = admission
                 .new
                 .iter()
@@ -169,7 +168,7 @@ pub(crate) fn refused(vault: &Vault, admission: &Admission) -> Vec<RefusedView> 
 }
 
 /// Finds the proposal a file is for, by its transaction.
-fn find(tx: &ReadTx<'_>, foreign: &ForeignPsbt) -> Result<ProposalId, Error> {
+fn find(tx: &ReadTx<'_>, foreign: &ForeignPsbt, now: u64) -> Result<ProposalId, Error> {
     let unsigned = &foreign.psbt.unsigned_tx;
     if let Some(id) = tx.proposal_by_unsigned(unsigned.compute_txid())? {
         return Ok(id);
@@ -184,7 +183,7 @@ fn find(tx: &ReadTx<'_>, foreign: &ForeignPsbt) -> Result<ProposalId, Error> {
                 .any(|other| one.previous_output == other.previous_output)
         });
         if shares_coin {
-            let (_, _, known): (_, _, Known) = load(tx, row.id)?;
+            let (_, _, known): (_, _, Known) = load(tx, row.id, now)?;
             let id = &row.id.to_string()[..12];
             return Err(match admit(&known.proposal, foreign, &known.signatures) {
                 Err(error) => {

@@ -1,5 +1,6 @@
 //! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
 
+use crate::proposal::DAMAGED;
 use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
 use crate::{Coordinator, Error, Moment, facts, vault_row};
 use bitcoin::Amount;
@@ -7,6 +8,7 @@ use quorate_core::journal::{Birth, Body, MemberId};
 use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
+use quorate_core::proposal::Status;
 use quorate_core::text::check_name;
 use quorate_core::vault::{Vault, VaultId};
 use quorate_storage::{ReadTx, StoredVault};
@@ -139,18 +141,20 @@ impl Coordinator {
 
     /// One vault.
     pub fn vault(&mut self, name: &str) -> Result<VaultView, Error> {
+        let now = self.now;
         self.store.read(|tx| {
             let row = vault_row(tx, name)?;
             let vault = Self::open_vault(&row)?;
-            view(tx, &row, &vault)
+            view(tx, &row, &vault, now)
         })
     }
 
     /// All vaults.
     pub fn vaults(&mut self) -> Result<VaultsView, Error> {
+        let now = self.now;
         self.store.read(|tx| {
             let line = |row: StoredVault| {
-                let balance = balance(tx, row.id)?;
+                let balance = balance(tx, row.id, now)?;
                 Ok(VaultLineView {
                     threshold: Self::open_vault(&row)?.threshold(),
                     id: row.id.to_string(),
@@ -178,11 +182,13 @@ impl Coordinator {
 
     /// The balance as of the last sync.
     pub fn balance(&mut self, name: &str) -> Result<BalanceView, Error> {
-        self.store.read(|tx| balance(tx, vault_row(tx, name)?.id))
+        let now = self.now;
+        self.store
+            .read(|tx| balance(tx, vault_row(tx, name)?.id, now))
     }
 }
 
-fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, Error> {
+fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<VaultView, Error> {
     let first_addresses = (0..FIRST_ADDRESSES)
         .map(|index| {
             Ok(vault
@@ -192,9 +198,12 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
         })
         .collect::<Result<_, Error>>()?;
     let mut proposals = BTreeMap::new();
-    for proposal in tx.proposals(Some(row.id))? {
-        let status = facts::status_of(tx, vault, &proposal)?;
-        *proposals.entry(status.word().to_owned()).or_insert(0) += 1;
+    for (_, head) in tx.proposal_heads(Some(row.id))? {
+        let status = head.map_err(Error::from);
+        let status = status.and_then(|head| facts::status_of(tx, vault, &head, now));
+        // One that can't be read is counted, and costs no other.
+        let word = status.map_or(DAMAGED, Status::word);
+        *proposals.entry(word.to_owned()).or_insert(0) += 1;
     }
     // The sentences about the paths come first, then what holds for all of them.
     let mut paths = vault.explain();
@@ -218,18 +227,18 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
         paths,
         notes,
         warnings: vault.warnings().iter().map(ToString::to_string).collect(),
-        balance: balance(tx, row.id)?,
+        balance: balance(tx, row.id, now)?,
         proposals,
     })
 }
 
 /// The running balance, and what of it open proposals hold.
-pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId) -> Result<BalanceView, Error> {
+pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<BalanceView, Error> {
     let ledger = crate::ledger_row(tx, vault)?;
     let balance = tx.ledger_balance(ledger)?;
     let mut reserved = Amount::ZERO;
     let coins: BTreeSet<_> = tx
-        .reservations(vault)?
+        .reservations(vault, now)?
         .into_iter()
         .map(|(coin, _)| coin)
         .collect();

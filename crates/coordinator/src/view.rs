@@ -15,8 +15,8 @@ pub use homes::{
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, StateView, SyncView, VerifyView};
 pub use proposal::{
-    BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView, ProposalView,
-    ProposalsView,
+    AnswerView, BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView,
+    ProposalView, ProposalsView,
 };
 pub use vault::{
     AddressView, AddressesView, BalanceView, CoinView, CoinsView, CosignerView, InitView,

@@ -3,7 +3,7 @@
 
 use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf};
 use quorate_chain::Simulated;
-use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend};
+use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend, Terms};
 use quorate_core::policy::Template;
 use quorate_core::spend::{Recipient, Send};
 use quorate_testkit::fixtures;
@@ -55,6 +55,15 @@ fn vault(home: &Path, chain: &Simulated) -> Coordinator {
 }
 
 fn spend(coordinator: &mut Coordinator, seed: u8) -> Result<String, quorate_coordinator::Error> {
+    spend_with(coordinator, seed, &Terms::default(), 1_750_000_000)
+}
+
+fn spend_with(
+    coordinator: &mut Coordinator,
+    seed: u8,
+    terms: &Terms<'_>,
+    now: u64,
+) -> Result<String, quorate_coordinator::Error> {
     let address = Address::p2wsh(&ScriptBuf::from_bytes(vec![0x51, seed]), Network::Regtest);
     let recipients = [Recipient {
         address,
@@ -69,9 +78,92 @@ fn spend(coordinator: &mut Coordinator, seed: u8) -> Result<String, quorate_coor
         coins: &[],
         allow_high_fee: false,
     };
+    let moment = Moment {
+        now,
+        ..moment(seed)
+    };
     coordinator
-        .propose(&spend, moment(seed))
+        .propose_with(&spend, terms, moment)
         .map(|view| view.id)
+}
+
+/// 64 at once; how many won, and the refusals' codes.
+fn race(home: &Path, terms: &Terms<'_>, now: u64) -> (Vec<String>, Vec<&'static str>) {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..64u8)
+            .map(|seed| {
+                scope.spawn(move || {
+                    spend_with(&mut Coordinator::open(home).unwrap(), seed, terms, now)
+                })
+            })
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join().unwrap());
+        let (won, lost): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+        (
+            won.into_iter().map(Result::unwrap).collect(),
+            lost.into_iter()
+                .map(|lost| lost.unwrap_err().code)
+                .collect(),
+        )
+    })
+}
+
+#[test]
+fn t25_of_64_drafts_on_one_coin_exactly_one_wins() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = Simulated::new();
+    let mut coordinator = vault(home.path(), &chain);
+    let terms = Terms {
+        draft: true,
+        ..Terms::default()
+    };
+    let (won, lost) = race(home.path(), &terms, 1_750_000_000);
+    assert_eq!((won.len(), lost), (1, vec!["not_enough"; 63]));
+    assert_eq!(coordinator.proposal(&won[0]).unwrap().status, "draft");
+    // Nor does a proposal that isn't one get the coin of a draft.
+    assert_eq!(spend(&mut coordinator, 99).unwrap_err().code, "not_enough");
+}
+
+#[test]
+fn t25_of_64_that_take_one_proposals_place_exactly_one_does() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = Simulated::new();
+    let mut coordinator = vault(home.path(), &chain);
+    let old = spend(&mut coordinator, 77).unwrap();
+    let terms = Terms {
+        replaces: Some(&old),
+        ..Terms::default()
+    };
+    let (won, lost) = race(home.path(), &terms, 1_750_000_000);
+    assert_eq!((won.len(), lost), (1, vec!["wrong_status"; 63]));
+    let view = coordinator.proposal(&old).unwrap();
+    assert_eq!(
+        (view.status.as_str(), view.replaced_by.as_ref()),
+        ("replaced", won.first())
+    );
+    assert_eq!(coordinator.proposal(&won[0]).unwrap().replaces, Some(old));
+    assert_eq!(coordinator.balance("family").unwrap().reserved_sat, 100_000);
+}
+
+#[test]
+fn t25_the_coin_of_an_expired_proposal_goes_to_exactly_one_of_64() {
+    let home = tempfile::tempdir().unwrap();
+    let chain = Simulated::new();
+    let mut coordinator = vault(home.path(), &chain);
+    let now = 1_750_000_000;
+    let terms = Terms {
+        expires: Some(now + 100),
+        ..Terms::default()
+    };
+    let old = spend_with(&mut coordinator, 77, &terms, now).unwrap();
+    let (won, lost) = race(home.path(), &Terms::default(), now + 99);
+    assert_eq!((won.len(), lost), (0, vec!["not_enough"; 64]));
+    let (won, lost) = race(home.path(), &Terms::default(), now + 100);
+    assert_eq!((won.len(), lost), (1, vec!["not_enough"; 63]));
+    let mut later = coordinator.at(now + 100);
+    assert_eq!(later.proposal(&old).unwrap().status, "expired");
+    let coins = later.coins("family").unwrap().coins;
+    assert_eq!(coins[0].reserved_by.as_ref(), won.first());
 }
 
 #[test]
@@ -102,7 +194,10 @@ fn t25_of_64_proposals_on_one_coin_exactly_one_wins() {
             .count()
     });
     assert_eq!(won, 1);
-    assert_eq!(coordinator.proposals(None).unwrap().proposals.len(), 1);
+    assert_eq!(
+        coordinator.proposals(None, true).unwrap().proposals.len(),
+        1
+    );
     assert_eq!(coordinator.balance("family").unwrap().reserved_sat, 100_000);
 }
 

@@ -39,6 +39,17 @@ pub struct KeyIdentity {
     pub chain_code: ChainCode,
 }
 
+impl KeyIdentity {
+    /// Public key and chain code, for telling keys apart in the store.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 65] {
+        let mut bytes = [0; 65];
+        bytes[..33].copy_from_slice(&self.public_key.serialize());
+        bytes[33..].copy_from_slice(self.chain_code.as_bytes());
+        bytes
+    }
+}
+
 impl From<&Xpub> for KeyIdentity {
     fn from(xpub: &Xpub) -> Self {
         Self {

@@ -10,7 +10,7 @@ use common::world::{World, kept, stranger};
 use quorate_core::journal::{Body, CloseReason};
 use quorate_core::proposal::{
     Facts, PinError, Place, Proposal, Refusal, Rival, SignatureSet, SignedInputs, Stage, Status,
-    UtxoFault, abandon, admit, release, status,
+    UtxoFault, abandon, admit, hand_out, release, status,
 };
 use quorate_core::psbt::read;
 use quorate_core::spend::{Recipient, Request, Send, propose};
@@ -43,21 +43,63 @@ fn recovery() -> (World, Proposal) {
     (world, proposal)
 }
 
+/// Facts of every combination.
+fn all_facts() -> Vec<Facts> {
+    let mut all = Vec::new();
+    for stage in [
+        Stage::Draft,
+        Stage::Open,
+        Stage::Closed(CloseReason::Abandoned),
+        Stage::Closed(CloseReason::Expired),
+        Stage::Closed(CloseReason::Rejected),
+        Stage::Closed(CloseReason::Superseded),
+    ] {
+        for place in [Place::Nowhere, Place::Mempool, Place::Block { height: 1 }] {
+            for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
+                for flags in 0..16 {
+                    all.push(Facts {
+                        stage,
+                        released: flags & 1 != 0,
+                        satisfied: flags & 2 != 0,
+                        rejected: flags & 4 != 0,
+                        expired: flags & 8 != 0,
+                        place,
+                        rival,
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
 #[test]
-fn t26_signatures_are_taken_in_four_statuses_only() {
+fn t26_signatures_are_taken_in_few_statuses_only() {
     let (_, proposal) = recovery();
-    for status in ALL {
-        let taken = matches!(
+    for facts in all_facts() {
+        let status = status(&facts);
+        let wanted = matches!(
             status,
             Status::Collecting | Status::Ready | Status::Broadcast | Status::Confirmed
         );
-        assert_eq!(admit(proposal.id(), status).is_ok(), taken, "{status}");
+        assert_eq!(hand_out(proposal.id(), &facts).is_ok(), wanted, "{facts:?}");
+        // Who said no may change his mind by signing, as long as nobody closed it.
+        let revived = status == Status::Rejected && facts.stage == Stage::Open;
+        let taken = wanted || revived;
+        assert_eq!(admit(proposal.id(), &facts).is_ok(), taken, "{facts:?}");
+        if let Err(refusal) = admit(proposal.id(), &facts) {
+            let Refusal::WrongStatus {
+                id, status: named, ..
+            } = refusal
+            else {
+                panic!("{refusal}");
+            };
+            assert_eq!(
+                (id, named),
+                (proposal.id().to_string()[..12].to_owned(), status)
+            );
+        }
     }
-    let refusal = admit(proposal.id(), Status::Expired).unwrap_err();
-    let Refusal::WrongStatus { id, .. } = refusal else {
-        panic!("{refusal}");
-    };
-    assert_eq!(id, proposal.id().to_string()[..12]);
 }
 
 #[test]
@@ -149,44 +191,27 @@ fn t24_a_lock_time_ends_below_the_next_block() {
 #[test]
 fn giving_up_is_possible_until_the_transaction_is_out() {
     let (_, proposal) = recovery();
-    for stage in [
-        Stage::Draft,
-        Stage::Open,
-        Stage::Closed(CloseReason::Abandoned),
-        Stage::Closed(CloseReason::Expired),
-        Stage::Closed(CloseReason::Rejected),
-    ] {
-        for place in [Place::Nowhere, Place::Mempool, Place::Block { height: 1 }] {
-            for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
-                for (released, satisfied) in [(false, false), (false, true), (true, true)] {
-                    let facts = Facts {
-                        stage,
-                        released,
-                        satisfied,
-                        place,
-                        rival,
-                    };
-                    let open = matches!(stage, Stage::Draft | Stage::Open);
-                    let note = Some("why".to_owned());
-                    match abandon(proposal.id(), &facts, note.clone()) {
-                        Ok(body) => {
-                            assert!(open && place == Place::Nowhere, "{facts:?}");
-                            let expected = Body::ProposalClosed {
-                                proposal: proposal.id(),
-                                reason: CloseReason::Abandoned,
-                                note,
-                            };
-                            assert_eq!(body, expected);
-                        }
-                        Err(refusal) => {
-                            assert!(!open || place != Place::Nowhere, "{facts:?}");
-                            let Refusal::WrongStatus { status: named, .. } = refusal else {
-                                panic!("{refusal}");
-                            };
-                            assert_eq!(named, status(&facts));
-                        }
-                    }
-                }
+    for facts in all_facts() {
+        let open = matches!(facts.stage, Stage::Draft | Stage::Open);
+        let over = facts.expired && !facts.released;
+        let possible = open && facts.place == Place::Nowhere && !over;
+        let note = Some("why".to_owned());
+        match abandon(proposal.id(), &facts, note.clone()) {
+            Ok(body) => {
+                assert!(possible, "{facts:?}");
+                let expected = Body::ProposalClosed {
+                    proposal: proposal.id(),
+                    reason: CloseReason::Abandoned,
+                    note,
+                };
+                assert_eq!(body, expected);
+            }
+            Err(refusal) => {
+                assert!(!possible, "{facts:?}");
+                let Refusal::WrongStatus { status: named, .. } = refusal else {
+                    panic!("{refusal}");
+                };
+                assert_eq!(named, status(&facts));
             }
         }
     }

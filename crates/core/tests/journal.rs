@@ -9,7 +9,8 @@ mod common;
 
 use quorate_core::journal::{
     Birth, Body, ChainFault, CloseReason, Content, Entry, EntryError, EntryId, Judgement, MemberId,
-    MemberKey, SignatureText, StateHash, VERSION, Value, check_chain, judge, read_line, write_line,
+    MemberKey, SignatureText, StateHash, VERSION, Value, Word, check_chain, judge, read_line,
+    write_line,
 };
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
@@ -237,7 +238,11 @@ fn golden_entries_are_read_as_they_were_written() {
             "proposal_closed",
             // Of a taproot vault.
             "proposal_opened",
-            "contribution_added"
+            "proposal_submitted",
+            "word_given",
+            "word_given",
+            "contribution_added",
+            "proposal_closed"
         ]
     );
 }
@@ -285,6 +290,9 @@ fn opened(proposal: &Proposal, memo: Option<&str>) -> Body {
         proposal: proposal.id(),
         psbt: quorate_core::psbt::to_base64(proposal.psbt()),
         memo: memo.map(ToOwned::to_owned),
+        draft: false,
+        expires: None,
+        replaces: None,
     }
 }
 
@@ -364,7 +372,31 @@ fn write_golden_entries() {
     ];
     let mut lines =
         "# signature and text of one entry of each kind, as version 2 writes them\n".to_owned();
-    let others = [opened(&its, None), contribution(&taproot, &its).0];
+    let word = |word, note: Option<&str>| Body::WordGiven {
+        proposal: its.id(),
+        cosigner: *taproot.vault.cosigners()[1].key.xpub(),
+        word,
+        note: note.map(ToOwned::to_owned),
+    };
+    let others = [
+        Body::ProposalOpened {
+            proposal: its.id(),
+            psbt: quorate_core::psbt::to_base64(its.psbt()),
+            memo: None,
+            draft: true,
+            expires: Some(1_800_000_000),
+            replaces: Some(proposal.id()),
+        },
+        Body::ProposalSubmitted { proposal: its.id() },
+        word(Word::Rejected, Some("who is this?")),
+        word(Word::Approved, None),
+        contribution(&taproot, &its).0,
+        Body::ProposalClosed {
+            proposal: its.id(),
+            reason: CloseReason::Superseded,
+            note: None,
+        },
+    ];
     for (vault, bodies) in [
         (world.vault.id(), bodies.to_vec()),
         (taproot.vault.id(), others.to_vec()),

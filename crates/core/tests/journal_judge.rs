@@ -72,6 +72,9 @@ fn the_truth_is_sound_for_every_kind_of_output() {
                 proposal: proposal.id(),
                 psbt: to_base64(proposal.psbt()),
                 memo: None,
+                draft: false,
+                expires: None,
+                replaces: None,
             },
             contribution(&proposal, texts),
             Body::ProposalReleased {
@@ -182,6 +185,9 @@ fn t10_a_request_without_previous_transactions_is_refused_for_every_kind() {
             proposal: proposal.id(),
             psbt: to_base64(&bare),
             memo: None,
+            draft: false,
+            expires: None,
+            replaces: None,
         };
         match judged(&world, &proposal, &body) {
             Judgement::Refused(reason) => {
@@ -205,6 +211,9 @@ fn t34_what_is_another_vaults_never_counts() {
             proposal: proposal.id(),
             psbt: to_base64(proposal.psbt()),
             memo: None,
+            draft: false,
+            expires: None,
+            replaces: None,
         };
         for (other, strange) in worlds.iter().filter(|(other, _)| other != script) {
             let judged = judge(&strange.vault, &opened, None, &Alone);

@@ -17,8 +17,8 @@ mod tx;
 
 pub use error::StorageError;
 pub use journal::{
-    AuthorCount, DamagedEntry, Device, Rebuilt, RefusedEntry, Standing, StoredAddress,
-    StoredMember, StoredProposal, StoredVault, TableDifference, Waiting,
+    AuthorCount, DamagedEntry, Device, ProposalHead, Rebuilt, RefusedEntry, Standing,
+    StoredAddress, StoredMember, StoredProposal, StoredVault, StoredWord, TableDifference, Waiting,
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,

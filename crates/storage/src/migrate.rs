@@ -1,7 +1,7 @@
 //! Schema versions. Each migration is one file that is never edited after a release, applied in one
 //! transaction together with the version it leads to, which SQLite keeps in `user_version`.
 
-use crate::StorageError;
+use crate::{StorageError, WriteTx};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -34,6 +34,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 4,
         name: "members",
         sql: include_str!("../migrations/0004_members.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "life",
+        sql: include_str!("../migrations/0005_life.sql"),
     },
 ];
 
@@ -80,12 +85,20 @@ pub(crate) fn inspect(conn: &Connection, path: &Path) -> Result<Found, StorageEr
 }
 
 /// Brings the schema to [`SCHEMA_VERSION`]. What is there is looked at again inside the write lock,
-/// so two processes that create the database at once don't collide.
+/// so two processes that create the database at once don't collide. What the entries amount to is
+/// projected anew, because projected tables may have changed: in the transaction of the last step,
+/// so that no crash leaves it out.
 pub(crate) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StorageError> {
-    run(conn, path, MIGRATIONS)
+    run(conn, path, MIGRATIONS, |tx| WriteTx::over(tx).replay())
 }
 
-fn run(conn: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<(), StorageError> {
+fn run(
+    conn: &mut Connection,
+    path: &Path,
+    migrations: &[Migration],
+    last: impl Fn(&Connection) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let newest = migrations.last().map(|migration| migration.version);
     for migration in migrations {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version = match inspect(&tx, path)? {
@@ -101,6 +114,9 @@ fn run(conn: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<(
                     other => other,
                 }
             })?;
+            if Some(migration.version) == newest {
+                last(&tx)?;
+            }
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", migration.version)?;
         }
@@ -136,7 +152,7 @@ mod tests {
                 sql: "CREATE TABLE b (x INTEGER); INSERT INTO nowhere VALUES (1);",
             },
         ];
-        let error = run(&mut conn, Path::new("x"), &broken).unwrap_err();
+        let error = run(&mut conn, Path::new("x"), &broken, |_| Ok(())).unwrap_err();
         assert!(error.to_string().contains("`broken`"), "{error}");
         let tables: String = conn
             .query_row("SELECT group_concat(name) FROM sqlite_schema", [], |r| {

@@ -4,9 +4,11 @@ use crate::StorageError;
 use crate::migrate::{Found, inspect, migrate};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long to wait for another writer before giving up.
@@ -44,7 +46,11 @@ impl Store {
         check_library(rusqlite::version_number())?;
         let path = absolute(path)?;
         match fs::metadata(&path) {
-            Ok(_) => Self::open_file(path),
+            Ok(_) => {
+                // Another thread may just be creating it.
+                drop(CREATING.lock().unwrap_or_else(PoisonError::into_inner));
+                Self::open_file(path)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(StorageError::Missing { path })
             }
@@ -169,9 +175,15 @@ fn create_folder(folder: &Path) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Held while this process has the database's file open outside of SQLite. POSIX takes all locks of a
+/// process on a file away when any of its handles is closed, SQLite's among them; another process
+/// could then take this one's write-ahead log for abandoned, and delete it.
+static CREATING: Mutex<()> = Mutex::new(());
+
 /// Creates an empty file if there is none: SQLite takes it for a new database, and no moment passes
 /// in which others may read it.
 fn create_file(path: &Path) -> Result<(), StorageError> {
+    let _closed_before_sqlite_opens = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     match OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -184,23 +196,22 @@ fn create_file(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// SQLite would only say "unable to open"; the system knows why.
+/// SQLite would only say "unable to open"; the system knows why. Asked without opening the file, see
+/// [`CREATING`].
 fn check_readable(path: &Path) -> Result<(), StorageError> {
-    let file = File::open(path).map_err(|error| StorageError::file(path, &error, false))?;
-    let kind = file
-        .metadata()
-        .map_err(|error| StorageError::file(path, &error, false))?;
+    let kind = fs::metadata(path).map_err(|error| StorageError::file(path, &error, false))?;
     if !kind.is_file() {
         return Err(StorageError::NotADatabase {
             path: path.to_owned(),
         });
     }
+    let may = |access, writing| {
+        accessat(CWD, path, access, AtFlags::EACCESS)
+            .map_err(|error| StorageError::file(path, &error.into(), writing))
+    };
+    may(Access::READ_OK, false)?;
     // A read-only file system keeps even the reader of a write-ahead log out.
-    OpenOptions::new()
-        .write(true)
-        .open(path)
-        .map(|_| ())
-        .map_err(|error| StorageError::file(path, &error, true))
+    may(Access::WRITE_OK, true)
 }
 
 #[cfg(test)]
@@ -214,6 +225,29 @@ mod tests {
         assert!(check_library(rusqlite::version_number()).is_ok());
         let error = check_library(3_051_002).unwrap_err();
         assert!(error.to_string().contains("3.51.2"), "{error}");
+    }
+
+    /// Opening the same database again must not take this process's locks on it away: another process
+    /// would delete the write-ahead log under us.
+    #[test]
+    fn opening_it_twice_keeps_the_locks_of_the_first() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("q.db");
+        let first = Store::open(&path).unwrap();
+        let locks = || {
+            let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
+            let all = fs::read_to_string("/proc/locks").unwrap();
+            let (pid, file) = (format!(" {} ", std::process::id()), format!(":{inode} "));
+            let mut ours = all.lines().filter(|line| line.contains(&pid));
+            ours.any(|line| line.contains(&file))
+        };
+        assert!(locks());
+        let second = Store::open(&path).unwrap();
+        drop(second);
+        Store::open_existing(&path).unwrap();
+        assert!(locks());
+        drop(first);
+        assert!(!locks());
     }
 
     #[test]

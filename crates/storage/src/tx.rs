@@ -37,6 +37,15 @@ impl<'a> Deref for WriteTx<'a> {
     }
 }
 
+impl<'a> WriteTx<'a> {
+    /// Over a transaction that the caller holds and commits.
+    pub(crate) const fn over(conn: &'a Connection) -> Self {
+        Self {
+            read: ReadTx { conn },
+        }
+    }
+}
+
 impl Store {
     /// Runs `f` on one consistent view.
     pub fn read<T, E: From<StorageError>>(

@@ -182,6 +182,9 @@ fn an_entry_and_what_it_changes_come_together_or_not_at_all() {
         proposal: "00".repeat(32).parse().unwrap(),
         psbt: "cHNidP8=".to_owned(),
         memo: None,
+        draft: false,
+        expires: None,
+        replaces: None,
     });
     let failed: Result<bool, StorageError> = home.store.write(|tx| tx.append(&entry));
     assert!(failed.is_err());
@@ -447,7 +450,12 @@ fn projection_follows_the_life_of_a_proposal() {
         1
     );
     // Closing freed its coins.
-    assert!(store.read(|tx| tx.reservations(vault)).unwrap().is_empty());
+    assert!(
+        store
+            .read(|tx| tx.reservations(vault, 0))
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(
         store
             .read(|tx| tx.proposal_by_txid(proposal.unsigned_txid))

@@ -5,6 +5,7 @@ mod crash;
 mod demo;
 mod family;
 mod homes;
+mod life;
 mod policies;
 mod psbt_parsers;
 mod recovery;

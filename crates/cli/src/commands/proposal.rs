@@ -1,19 +1,18 @@
 //! `quorate proposal`: a spend from the first wish to the finished transaction.
 
 mod exchange;
+mod list;
+mod make;
 mod show;
 
 pub(super) use show::signatures;
 
-use crate::amount::{self, btc};
 use crate::context::Context;
-use crate::input;
 use crate::output::Answer;
-use crate::table::{short, table};
-use bitcoin::OutPoint;
-use quorate_coordinator::{Coordinator, Error, Spend};
+use crate::table::short;
+use quorate_coordinator::Error;
+use quorate_core::journal::Word;
 use quorate_core::text::escape;
-use std::num::NonZeroUsize;
 
 /// What proposals can do.
 #[derive(clap::Subcommand)]
@@ -27,8 +26,60 @@ pub(crate) enum Command {
   quorate proposal create family --to bc1q...=20000sat --to bc1p...=0.1btc --feerate 1.5
   quorate proposal create family --to bc1q...=all --feerate 3
   quorate proposal create family --to bc1q...=all --feerate 2 --path 2      (recovery)
-  quorate proposal create family --to bc1q...=1btc --feerate 2 --coin 3f2a9c1b7d10:0")]
-    Create(CreateArgs),
+  quorate proposal create family --to bc1q...=1btc --feerate 2 --coin 3f2a9c1b7d10:0
+  quorate proposal create family --to bc1q...=1btc --feerate 2 --draft --expires 2026-12-31
+  quorate proposal create family --to bc1q...=1btc --feerate 9 --replaces 3f2a9c1b7d10
+  quorate proposal create family --cancel 3f2a9c1b7d10 --feerate 9")]
+    Create(make::CreateArgs),
+    /// Change a proposal: a new one takes its place
+    ///
+    /// What isn't named stays. The change makes another transaction, so it is another proposal:
+    /// approvals and signatures of the old one don't count for it. The old one takes none any more. One
+    /// that was let go stays valid until the chain has decided; then the new one must pay more.
+    #[command(after_help = "Examples:
+  quorate proposal revise 3f2a9c1b7d10 --feerate 5
+  quorate proposal revise 3f2a9c1b7d10 --to bc1q...=0.4btc --memo \"invoice 17, corrected\"
+  quorate proposal revise 3f2a9c1b7d10 --expires 14d")]
+    Revise(make::ReviseArgs),
+    /// Open a draft for signing
+    #[command(after_help = "Examples:\n  quorate proposal submit 3f2a9c1b7d10")]
+    Submit {
+        /// The draft's id, or the beginning of it
+        id: String,
+    },
+    /// Take down that a cosigner agrees, before or without signing
+    ///
+    /// It is a word, not a signature: it moves no money. It takes back an earlier no that was written
+    /// down in this data folder.
+    #[command(after_help = "Examples:
+  quorate proposal approve 3f2a9c1b7d10 --as alice
+  quorate proposal approve 3f2a9c1b7d10 --as bob --note \"by phone\"")]
+    Approve {
+        /// The proposal's id, or the beginning of it
+        id: String,
+        /// The cosigner who says so
+        #[arg(long = "as", value_name = "COSIGNER")]
+        cosigner: String,
+        /// Anything to add
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Take down that a cosigner says no, and why
+    ///
+    /// When so many say no that no spending path is left, the proposal is rejected. A signature can't be
+    /// taken back by it: whoever has signed counts.
+    #[command(after_help = "Examples:
+  quorate proposal reject 3f2a9c1b7d10 --as bob --reason \"wrong amount\"")]
+    Reject {
+        /// The proposal's id, or the beginning of it
+        id: String,
+        /// The cosigner who says so
+        #[arg(long = "as", value_name = "COSIGNER")]
+        cosigner: String,
+        /// Why not
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Show a proposal: who signed what, and what to do next
     ///
     /// The grid has a row for each coin spent and a column for each cosigner.
@@ -46,13 +97,19 @@ pub(crate) enum Command {
         /// The proposal's id, or the beginning of it
         id: String,
     },
-    /// List proposals, the oldest first
+    /// List proposals that wait for something, the oldest first
+    ///
+    /// What each pays, what it lacks, by when, who is asked, and the command to type next.
     #[command(after_help = "Examples:
   quorate proposal list
-  quorate proposal list family")]
+  quorate proposal list family
+  quorate proposal list family --all")]
     List {
         /// Only this vault's
         vault: Option<String>,
+        /// Also those that are finished; JSON has them always
+        #[arg(long)]
+        all: bool,
     },
     /// Export a proposal as a PSBT for a cosigner
     ///
@@ -102,33 +159,22 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(clap::Args)]
-pub(crate) struct CreateArgs {
-    /// The vault's name
-    vault: String,
-    /// Whom to pay and how much: ADDRESS=0.5btc, ADDRESS=20000sat or ADDRESS=all; can be repeated
-    #[arg(long, value_name = "ADDRESS=AMOUNT", required = true)]
-    to: Vec<String>,
-    /// The fee rate in satoshi per virtual byte; decimals are allowed
-    #[arg(long, value_name = "SAT/VB", allow_negative_numbers = true)]
-    feerate: String,
-    /// What it is for; stays in this data folder
-    #[arg(long)]
-    memo: Option<String>,
-    /// The spending path, numbered as `quorate vault show` lists them
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
-    path: NonZeroUsize,
-    /// Spend exactly this coin: TXID:OUTPUT; can be repeated
-    #[arg(long = "coin", value_name = "COIN")]
-    coins: Vec<String>,
-    /// A high fee is meant
-    #[arg(long)]
-    allow_high_fee: bool,
-}
-
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     match command {
-        Command::Create(args) => create(&args, context),
+        Command::Create(args) => make::create(&args, context),
+        Command::Revise(args) => make::revise(&args, context),
+        Command::Submit { id } => {
+            let view = context.coordinator()?.submit(&id, Context::moment()?)?;
+            Answer::new(&view, show::grid(&view))
+        }
+        Command::Approve { id, cosigner, note } => {
+            speak(&id, &cosigner, Word::Approved, note.as_deref(), context)
+        }
+        Command::Reject {
+            id,
+            cosigner,
+            reason,
+        } => speak(&id, &cosigner, Word::Rejected, Some(&reason), context),
         Command::Show { id } => {
             let view = context.coordinator()?.proposal(&id)?;
             Answer::new(&view, show::grid(&view))
@@ -137,7 +183,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
             let view = context.coordinator()?.proposal(&id)?;
             Answer::new(&view, show::review(&view))
         }
-        Command::List { vault } => list(vault.as_deref(), context),
+        Command::List { vault, all } => list::list(vault.as_deref(), all, context),
         Command::Export(args) => exchange::export(&args, context),
         Command::Import(args) => exchange::import(&args, context),
         Command::Broadcast { id, allow_high_fee } => broadcast(&id, allow_high_fee, context),
@@ -145,65 +191,18 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
     }
 }
 
-fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
-    let mut coordinator = context.coordinator()?;
-    let network = coordinator.network();
-    let fee_rate = amount::fee_rate(&args.feerate)?;
-    let recipients = args
-        .to
-        .iter()
-        .map(|to| input::recipient(to, network))
-        .collect::<Result<Vec<_>, _>>()?;
-    let coins = coins(args, &mut coordinator)?;
-    let spend = Spend {
-        vault: &args.vault,
-        recipients: &recipients,
-        fee_rate,
-        memo: args.memo.as_deref(),
-        path: args.path.get() - 1,
-        coins: &coins,
-        allow_high_fee: args.allow_high_fee,
-    };
-    let view = coordinator.propose(&spend, Context::moment()?)?;
+fn speak(
+    id: &str,
+    cosigner: &str,
+    word: Word,
+    note: Option<&str>,
+    context: &Context,
+) -> Result<Answer, Error> {
+    let moment = Context::moment()?;
+    let view = context
+        .coordinator()?
+        .speak(id, cosigner, word, note, moment)?;
     Answer::new(&view, show::grid(&view))
-}
-
-fn coins(args: &CreateArgs, coordinator: &mut Coordinator) -> Result<Vec<OutPoint>, Error> {
-    if args.coins.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known = coordinator.coins(&args.vault)?;
-    args.coins
-        .iter()
-        .map(|coin| input::coin(coin, &known, &args.vault))
-        .collect()
-}
-
-fn list(vault: Option<&str>, context: &Context) -> Result<Answer, Error> {
-    let view = context.coordinator()?.proposals(vault)?;
-    if view.proposals.is_empty() {
-        return Answer::new(
-            &view,
-            "there is no proposal yet\nnext: quorate proposal create --help\n",
-        );
-    }
-    let rows = view.proposals.iter().map(|proposal| {
-        [
-            short(&proposal.id).to_owned(),
-            escape(&proposal.vault),
-            proposal.status.clone(),
-            btc(proposal.amount_sat),
-            show::lacks(proposal.needed, &proposal.missing).unwrap_or_else(|| "-".to_owned()),
-            proposal.memo.as_deref().map(escape).unwrap_or_default(),
-        ]
-    });
-    Answer::new(
-        &view,
-        table(
-            ["proposal", "vault", "status", "pays", "needs", "memo"],
-            rows,
-        ),
-    )
 }
 
 fn broadcast(id: &str, allow_high_fee: bool, context: &Context) -> Result<Answer, Error> {
@@ -234,14 +233,14 @@ fn abandon(id: &str, note: Option<&str>, context: &Context) -> Result<Answer, Er
         short(&view.id),
         view.status
     );
-    if view
-        .inputs
-        .iter()
-        .any(|input| input.signatures.values().any(|word| word == "signed"))
-    {
-        text.push_str(
-            "note: signatures for it exist; to be sure that it can't be sent any more, spend one of its coins to yourselves\n",
-        );
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
+    }
+    if let Some(next) = &view.next {
+        text.push_str(&format!(
+            "to make sure that it can't be sent: {}\n",
+            escape(next)
+        ));
     }
     Answer::new(&view, text)
 }

@@ -6,6 +6,7 @@ use bitcoin::{Amount, OutPoint};
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Coin, VaultRow};
 use quorate_core::policy::Timelock;
+use quorate_core::proposal::ProposalId;
 use quorate_core::spend::{Available, Send};
 use quorate_core::vault::Vault;
 use quorate_storage::{CoinFilter, ReadTx, StoredVault};
@@ -13,11 +14,13 @@ use quorate_storage::{CoinFilter, ReadTx, StoredVault};
 /// Blocks before a mined coin can be spent.
 const COINBASE_MATURITY: u32 = 100;
 /// Coins offered to the selection, the largest: proposing doesn't get slower with their number.
-const CANDIDATES: usize = 4_000;
+pub(super) const CANDIDATES: usize = 4_000;
 
 /// Coins to choose from, and what is told about those that were left out.
 pub(super) struct Offer {
     pub(super) coins: Vec<Available>,
+    /// All of them, rather than a choice.
+    pub(super) exactly: bool,
     pub(super) left_out: Option<String>,
 }
 
@@ -30,7 +33,8 @@ pub(super) fn offers(
     vault: &Vault,
     row: &StoredVault,
     spend: &Spend<'_>,
-    tip: u32,
+    (tip, now): (u32, u64),
+    replaced: &[ProposalId],
 ) -> Result<Vec<Offer>, Error> {
     let ledger = crate::ledger_row(tx, row.id)?;
     let age = age(vault, spend.path);
@@ -41,13 +45,18 @@ pub(super) fn offers(
     };
     if !spend.coins.is_empty() {
         return Ok(vec![Offer {
-            coins: named(tx, row, ledger, spend.coins, usable)?,
+            coins: named(tx, row, ledger, spend.coins, now, usable)?,
+            exactly: true,
             left_out: None,
         }]);
     }
     let mut coins = Vec::new();
     for coin in tx.ledger_coins(ledger, CoinFilter::default(), CANDIDATES)? {
-        if usable(&coin) && tx.reserved_by(row.id, coin.outpoint)?.is_none() {
+        if usable(&coin)
+            && tx
+                .reserved_by(row.id, coin.outpoint, now, replaced)?
+                .is_none()
+        {
             coins.push(coin);
         }
     }
@@ -58,6 +67,7 @@ pub(super) fn offers(
     let (first, rest): (Vec<Coin>, Vec<Coin>) = coins.iter().cloned().partition(preferred);
     let everything = Offer {
         coins: coins.iter().map(candidate).collect(),
+        exactly: false,
         left_out: None,
     };
     if first.is_empty() || rest.is_empty() {
@@ -69,6 +79,7 @@ pub(super) fn offers(
         .any(|recipient| recipient.send == Send::All);
     let preferred = Offer {
         coins: first.iter().map(candidate).collect(),
+        exactly: false,
         left_out: all_that_is_there.then(|| told(&rest, age.is_some())),
     };
     // A recovery out of unripe coins couldn't be sent yet; that has to be asked for by naming them.
@@ -81,14 +92,14 @@ pub(super) fn offers(
 }
 
 /// The age in blocks that the path asks of its coins.
-fn age(vault: &Vault, path: usize) -> Option<u32> {
+pub(super) fn age(vault: &Vault, path: usize) -> Option<u32> {
     match vault.policy().paths.get(path)?.lock? {
         Timelock::Older(blocks) => Some(u32::from(blocks)),
         Timelock::After(_) => None,
     }
 }
 
-fn is_young_coinbase(coin: &Coin, tip: u32) -> bool {
+pub(super) fn is_young_coinbase(coin: &Coin, tip: u32) -> bool {
     let young = |height: u32| height + COINBASE_MATURITY > tip + 1;
     coin.coinbase && coin.height.is_none_or(young)
 }
@@ -99,6 +110,7 @@ fn named(
     row: &StoredVault,
     ledger: VaultRow,
     outpoints: &[OutPoint],
+    now: u64,
     usable: impl Fn(&Coin) -> bool,
 ) -> Result<Vec<Available>, Error> {
     let mut coins = Vec::with_capacity(outpoints.len());
@@ -107,7 +119,7 @@ fn named(
             let message = format!("coin {outpoint} is named twice");
             return Err(Error::input("coin_twice", message));
         }
-        if let Some(other) = tx.reserved_by(row.id, *outpoint)? {
+        if let Some(other) = tx.reserved_by(row.id, *outpoint, now, &[])? {
             let other = &other.to_string()[..12];
             let message = format!("coin {outpoint} is reserved by proposal {other}");
             return Err(Error::refused("reserved", message).hint(
@@ -125,7 +137,7 @@ fn named(
     Ok(coins)
 }
 
-fn candidate(coin: &Coin) -> Available {
+pub(super) fn candidate(coin: &Coin) -> Available {
     Available {
         outpoint: coin.outpoint,
         value: coin.value,

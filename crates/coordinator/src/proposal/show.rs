@@ -1,11 +1,12 @@
 //! A proposal as people and programs see it.
 
+use super::words::answers;
 use crate::Error;
 use crate::facts::Known;
 use crate::view::{InputView, PaymentView, ProposalLineView, ProposalView};
 use bitcoin::{Amount, relative};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Place, Proposal, SignedInputs, Status};
+use quorate_core::proposal::{Place, Proposal, ProposalId, Rival, SignedInputs, Stage, Status};
 use quorate_core::spend::{Finding, Payment, Review, review};
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
@@ -20,6 +21,7 @@ pub(crate) fn view(
 ) -> Result<ProposalView, Error> {
     let used = tx.last_revealed(row.id, Keychain::Change)?;
     let review = review(vault, &known.proposal, used);
+    let replaced_by = tx.replaced_by(known.row.id)?.into_iter().next();
     let tip = tx.ledger_balance(crate::ledger_row(tx, row.id)?)?.height;
     let status = known.status();
     let explained = vault.explain();
@@ -39,7 +41,13 @@ pub(crate) fn view(
         change: review.change.iter().map(payment).collect(),
         inputs: inputs(vault, &known.proposal, &known.signed),
         missing: missing(vault, known),
-        needed: needed(vault, known, &review),
+        needed: needed(vault, known, &review).0,
+        threshold: needed(vault, known, &review).1,
+        answers: answers(vault, known),
+        objectors: names(vault, &known.objectors),
+        replaces: known.row.replaces.map(|id| id.to_string()),
+        replaced_by: replaced_by.map(|id| id.to_string()),
+        expires_at: known.row.expires,
         seen: match known.facts.place {
             Place::Nowhere => "nowhere",
             Place::Mempool => "mempool",
@@ -59,12 +67,12 @@ pub(crate) fn view(
         words: review.words.iter().map(ToString::to_string).collect(),
         findings: {
             let said_twice = crate::homes::said_twice(tx, known.row.id)?;
-            let findings = review.findings.iter().map(finding);
-            findings.chain(said_twice).collect()
+            let findings = findings(vault, known, &review, replaced_by);
+            findings.into_iter().chain(said_twice).collect()
         },
         opened_at: known.row.opened_at,
         note: known.row.note.clone(),
-        next: next(vault, known),
+        next: next(row, vault, known, &review, replaced_by),
     })
 }
 
@@ -89,23 +97,27 @@ pub(crate) fn inputs(vault: &Vault, proposal: &Proposal, signed: &SignedInputs) 
 }
 
 /// One line about it.
-pub(crate) fn line(
-    row: &StoredVault,
-    vault: &Vault,
-    known: &Known,
-) -> Result<ProposalLineView, Error> {
+pub(crate) fn line(row: &StoredVault, vault: &Vault, known: &Known) -> ProposalLineView {
     let review = review(vault, &known.proposal, None);
     let amount: Amount = review.recipients.iter().map(|payment| payment.amount).sum();
-    Ok(ProposalLineView {
+    let (needed, threshold) = needed(vault, known, &review);
+    let to = review.recipients.first();
+    ProposalLineView {
         id: known.row.id.to_string(),
         vault: row.name.clone(),
         status: known.status().word().to_owned(),
         amount_sat: amount.to_sat(),
+        to: to.and_then(|payment| Some(payment.address.as_ref()?.to_string())),
+        payees: review.recipients.len(),
         memo: known.row.memo.clone(),
         missing: missing(vault, known),
-        needed: needed(vault, known, &review),
-        next: next(vault, known),
-    })
+        needed,
+        threshold,
+        objectors: names(vault, &known.objectors),
+        expires_at: known.row.expires,
+        next: next(row, vault, known, &review, None),
+        fault: None,
+    }
 }
 
 /// An output as a view.
@@ -131,19 +143,24 @@ fn missing(vault: &Vault, known: &Known) -> Vec<String> {
     if known.status() != Status::Collecting {
         return Vec::new();
     }
-    let cosigners = known.signed.missing();
+    // Who said no isn't asked again; he may sign all the same.
+    let asked = known.signed.missing();
+    names(
+        vault,
+        &asked.difference(&known.objectors).copied().collect(),
+    )
+}
+
+fn names(vault: &Vault, cosigners: &BTreeSet<usize>) -> Vec<String> {
+    let cosigners = cosigners.iter();
     cosigners
-        .into_iter()
-        .filter_map(|cosigner| vault.cosigners().get(cosigner))
+        .filter_map(|&cosigner| vault.cosigners().get(cosigner))
         .map(|cosigner| cosigner.name.clone())
         .collect()
 }
 
-/// How many more signatures the worst input needs on its best path.
-fn needed(vault: &Vault, known: &Known, review: &Review) -> usize {
-    if known.signed.is_complete() {
-        return 0;
-    }
+/// How many more signatures the worst input needs on its best path, and how many that path asks for.
+fn needed(vault: &Vault, known: &Known, review: &Review) -> (usize, usize) {
     let lacks = |signed: &BTreeSet<usize>| {
         let paths = review
             .paths
@@ -151,13 +168,61 @@ fn needed(vault: &Vault, known: &Known, review: &Review) -> usize {
             .filter_map(|&path| vault.policy().paths.get(path));
         paths
             .map(|path| {
-                path.threshold
-                    .saturating_sub(path.cosigners.intersection(signed).count())
+                let signed = path.cosigners.intersection(signed).count();
+                (path.threshold.saturating_sub(signed), path.threshold)
             })
             .min()
-            .unwrap_or(0)
+            .unwrap_or((0, 0))
     };
-    known.signed.signed.iter().map(lacks).max().unwrap_or(0)
+    let inputs = known.signed.signed.iter();
+    let (needed, threshold) = inputs.map(lacks).max().unwrap_or((0, 0));
+    if known.signed.is_complete() {
+        return (0, threshold);
+    }
+    (needed, threshold)
+}
+
+/// What to look at twice: in the transaction, and in what became of the proposal.
+fn findings(
+    vault: &Vault,
+    known: &Known,
+    review: &Review,
+    replaced_by: Option<ProposalId>,
+) -> Vec<String> {
+    let mut findings: Vec<String> = review.findings.iter().map(finding).collect();
+    let signed = |cosigner: &usize| known.signed.signed.iter().any(|one| one.contains(cosigner));
+    for name in names(
+        vault,
+        &known.objectors.iter().copied().filter(signed).collect(),
+    ) {
+        findings.push(format!(
+            "{name} said no but has signed: a signature can't be taken back, so it counts"
+        ));
+    }
+    if may_still_be_sent(known) {
+        let way = match replaced_by {
+            Some(id) => format!("when proposal {} is mined", &id.to_string()[..12]),
+            None => "when another transaction spends one of its coins".to_owned(),
+        };
+        findings.push(format!(
+            "signatures for it exist, and this doesn't revoke them: whoever holds enough can still send it; that ends only {way}"
+        ));
+    }
+    findings
+}
+
+/// Whether people gave the proposal up and its transaction may happen all the same (T26).
+fn may_still_be_sent(known: &Known) -> bool {
+    let given_up = match known.status() {
+        Status::Abandoned | Status::Expired | Status::Rejected | Status::Replaced => true,
+        Status::Draft
+        | Status::Collecting
+        | Status::Ready
+        | Status::Broadcast
+        | Status::Confirmed
+        | Status::Conflicted => false,
+    };
+    given_up && known.is_signed() && known.facts.rival == Rival::None
 }
 
 /// The first height that satisfies every relative lock, when all coins are confirmed.
@@ -180,10 +245,32 @@ fn not_before(known: &Known) -> Option<u32> {
         .max()
 }
 
-fn next(vault: &Vault, known: &Known) -> Option<String> {
+fn next(
+    row: &StoredVault,
+    vault: &Vault,
+    known: &Known,
+    review: &Review,
+    replaced_by: Option<ProposalId>,
+) -> Option<String> {
     let id = &known.row.id.to_string()[..12];
+    if let Some(newer) = replaced_by
+        && known.status() == Status::Replaced
+    {
+        return Some(format!(
+            "quorate proposal show {}",
+            &newer.to_string()[..12]
+        ));
+    }
+    if matches!(known.facts.stage, Stage::Closed(_)) && may_still_be_sent(known) {
+        let rate = rate(review).ceil().max(1.0);
+        return Some(format!(
+            "quorate proposal create {} --cancel {id} --feerate {rate}",
+            row.name
+        ));
+    }
     match known.status() {
-        Status::Draft | Status::Collecting => {
+        Status::Draft => Some(format!("quorate proposal submit {id}")),
+        Status::Collecting => {
             let who = missing(vault, known).into_iter().next()?;
             Some(format!(
                 "quorate proposal export {id} --for {who} -o {who}.psbt"
@@ -191,8 +278,21 @@ fn next(vault: &Vault, known: &Known) -> Option<String> {
         }
         Status::Ready => Some(format!("quorate proposal broadcast {id}")),
         Status::Broadcast => Some("quorate sync".to_owned()),
-        Status::Replaced | Status::Conflicted => Some(format!("quorate proposal abandon {id}")),
-        Status::Confirmed | Status::Abandoned | Status::Expired | Status::Rejected => None,
+        Status::Rejected if known.facts.stage == Stage::Open => {
+            Some(format!("quorate proposal abandon {id}"))
+        }
+        Status::Replaced | Status::Conflicted if known.facts.stage == Stage::Open => {
+            Some(format!("quorate proposal abandon {id}"))
+        }
+        Status::Expired if !matches!(known.facts.stage, Stage::Closed(_)) => {
+            Some(format!("quorate proposal revise {id} --expires 7d"))
+        }
+        Status::Replaced
+        | Status::Conflicted
+        | Status::Confirmed
+        | Status::Abandoned
+        | Status::Expired
+        | Status::Rejected => None,
     }
 }
 

@@ -31,6 +31,18 @@ pub struct ProposalView {
     pub missing: Vec<String>,
     /// Signatures still needed on the input that lacks most.
     pub needed: usize,
+    /// Signatures that the spending path with the fewest still missing asks for.
+    pub threshold: usize,
+    /// What cosigners said beside signing, each member's newest word about each cosigner.
+    pub answers: Vec<AnswerView>,
+    /// The cosigners whose no stands.
+    pub objectors: Vec<String>,
+    /// The proposal whose place it takes.
+    pub replaces: Option<String>,
+    /// The newest proposal that takes its place.
+    pub replaced_by: Option<String>,
+    /// From this second since 1970 on it takes no signatures and holds no coins.
+    pub expires_at: Option<u64>,
     /// `nowhere`, `mempool` or `block`, as of the last sync.
     pub seen: String,
     /// Height of its block.
@@ -51,6 +63,21 @@ pub struct ProposalView {
     pub note: Option<String>,
     /// The command to type next.
     pub next: Option<String>,
+}
+
+/// What a cosigner said about a proposal.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnswerView {
+    /// The cosigner.
+    pub cosigner: String,
+    /// `approved` or `rejected`.
+    pub answer: String,
+    /// Why, in a person's words.
+    pub note: Option<String>,
+    /// When it was written down, seconds since 1970.
+    pub at: u64,
+    /// The member who wrote it down.
+    pub author: String,
 }
 
 /// One output.
@@ -84,6 +111,8 @@ pub struct InputView {
 pub struct ProposalsView {
     /// Oldest first.
     pub proposals: Vec<ProposalLineView>,
+    /// Finished ones that aren't listed.
+    pub finished: usize,
 }
 
 /// One proposal in a list.
@@ -97,12 +126,24 @@ pub struct ProposalLineView {
     pub status: String,
     /// What leaves the vault.
     pub amount_sat: u64,
+    /// The first recipient's address.
+    pub to: Option<String>,
+    /// How many recipients there are.
+    pub payees: usize,
     /// What it is for.
     pub memo: Option<String>,
-    /// Who could still sign.
+    /// Who is asked to sign.
     pub missing: Vec<String>,
     /// Signatures still needed.
     pub needed: usize,
+    /// Signatures that its spending path asks for; 0 when it is finished.
+    pub threshold: usize,
+    /// The cosigners whose no stands.
+    pub objectors: Vec<String>,
+    /// From this second since 1970 on it takes no signatures and holds no coins.
+    pub expires_at: Option<u64>,
+    /// Why it can't be read, of a damaged one.
+    pub fault: Option<String>,
     /// The command to type next.
     pub next: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! Any order, any repetition, anything lost and sent again: homes that have the same entries come to
 //! the same state.
 
-use super::world::{Forger, Home, NOW, World, moment, proposal_id, signatures};
+use super::world::{Forger, Home, NOW, World, moment, proposal_id, signatures, word};
 use proptest::prelude::*;
-use quorate_core::journal::{Body, CloseReason, Entry, JournalFile, SignatureText};
+use quorate_coordinator::{Revision, Terms};
+use quorate_core::journal::{Body, CloseReason, Entry, JournalFile, SignatureText, Word};
 use quorate_core::keychain::Keychain;
 use quorate_core::vault::Vault;
 use quorate_testkit::fixtures;
@@ -54,6 +55,34 @@ fn history() -> &'static History {
             .office
             .abandon(&second, Some("no"), moment(26))
             .unwrap();
+        // A draft with a deadline, revised and submitted; words in both homes, some of them changed.
+        let terms = Terms {
+            draft: true,
+            expires: Some(NOW + 1_000_000),
+            replaces: None,
+        };
+        let third = world.owner.propose_with(20_000, &terms, 26);
+        let office = &mut world.owner.office;
+        let revision = Revision {
+            memo: Some("as talked over"),
+            ..Revision::default()
+        };
+        let fourth = office.revise(&third, &revision, moment(26)).unwrap().id;
+        office.submit(&fourth, moment(26)).unwrap();
+        let no = Word::Rejected;
+        office
+            .speak(&fourth, "carol", no, Some("by phone"), moment(26))
+            .unwrap();
+        let journal = world.owner.export();
+        world.bob.import(&journal);
+        for (word, note) in [(no, Some("too much")), (Word::Approved, None), (no, None)] {
+            let office = &mut world.bob.office;
+            office
+                .speak(&fourth, "bob", word, note, moment(27))
+                .unwrap();
+        }
+        let journal = world.bob.export();
+        world.owner.import(&journal);
         let id = world.carol.id.clone();
         let office = &mut world.owner.office;
         office
@@ -64,6 +93,7 @@ fn history() -> &'static History {
         let mut forger = world.enrolled_forger();
         let mut forged = vec![
             forger.say(reveal(9)),
+            forger.say(word(&fourth, &world.vault, 0, no, "not mine to say")),
             // Another valid signature for a slot that bob has signed.
             forger.say(contribution(
                 &first,
@@ -108,6 +138,10 @@ fn history() -> &'static History {
         }));
         let said = other.written[0].id();
         forged.push(other.entry(2, Some(said), NOW + 1, reveal(12)));
+        for (word_of_it, at) in [(Word::Approved, NOW), (no, NOW), (no, NOW - 1)] {
+            let body = word(&first, &world.vault, 2, word_of_it, "both");
+            forged.push(other.entry(3, Some(said), at, body));
+        }
         let mut stranger = Forger::new(78, world.vault.id());
         forged.push(stranger.say(reveal(13)));
         forged.push(stranger.say(Body::MemberAdded {
@@ -131,6 +165,8 @@ fn history() -> &'static History {
         world.owner.import(&journal);
         assert_eq!(world.owner.signers(&first), ["alice", "bob", "carol"]);
         assert_eq!(world.owner.status(&first), "ready");
+        assert_eq!(world.owner.status(&third), "replaced");
+        assert_eq!(world.owner.status(&fourth), "rejected");
         let journal = world.owner.export();
         History {
             vault: world.vault.clone(),
@@ -237,7 +273,11 @@ fn no_order_of_two_valid_signatures_takes_one_back() {
     let history = history();
     let mut home = Home::joining(121, &history.vault, &history.owner);
     let signed = |home: &mut Home| {
-        let list = home.office.proposals(Some("family")).unwrap().proposals;
+        let list = home
+            .office
+            .proposals(Some("family"), true)
+            .unwrap()
+            .proposals;
         let first = list.iter().find(|one| one.status != "abandoned");
         first.map(|one| one.needed)
     };

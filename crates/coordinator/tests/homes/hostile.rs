@@ -199,6 +199,9 @@ fn opened(proposal: ProposalId, psbt: &Psbt) -> Body {
         proposal,
         psbt: to_base64(psbt),
         memo: None,
+        draft: false,
+        expires: None,
+        replaces: None,
     }
 }
 
@@ -645,6 +648,9 @@ fn a_member_who_says_other_things_about_a_proposal_is_shown() {
         proposal: proposal_id(&id),
         psbt: to_base64(&request),
         memo: Some("as agreed".to_owned()),
+        draft: false,
+        expires: None,
+        replaces: None,
     };
     world.bob.take(&[forger.say(body)]);
     let view = world.bob.office.proposal(&id).unwrap();

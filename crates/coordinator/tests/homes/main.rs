@@ -6,4 +6,5 @@ mod convergence;
 mod folder;
 mod hostile;
 mod members;
+mod words;
 mod world;

@@ -3,9 +3,9 @@
 use bitcoin::{Address, Amount, FeeRate, Network, Psbt, ScriptBuf};
 use quorate_chain::Simulated;
 use quorate_coordinator::view::{JournalImportView, TakenView};
-use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend, VaultImport};
+use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend, Terms, VaultImport};
 use quorate_core::journal::{
-    Body, Content, Entry, EntryId, MemberId, MemberKey, SignatureText, VERSION, write_file,
+    Body, Content, Entry, EntryId, MemberId, MemberKey, SignatureText, VERSION, Word, write_file,
 };
 use quorate_core::ledger::Birth;
 use quorate_core::policy::Template;
@@ -119,6 +119,10 @@ impl Home {
     }
 
     pub(crate) fn propose(&mut self, sats: u64, seed: u8) -> String {
+        self.propose_with(sats, &Terms::default(), seed)
+    }
+
+    pub(crate) fn propose_with(&mut self, sats: u64, terms: &Terms<'_>, seed: u8) -> String {
         let address = Address::p2wsh(&ScriptBuf::from_bytes(vec![0x51, seed]), Network::Regtest);
         let recipients = [Recipient {
             address,
@@ -133,7 +137,8 @@ impl Home {
             coins: &[],
             allow_high_fee: false,
         };
-        self.office.propose(&spend, moment(seed)).unwrap().id
+        let view = self.office.propose_with(&spend, terms, moment(seed));
+        view.unwrap().id
     }
 }
 
@@ -293,6 +298,16 @@ pub(crate) fn signatures(request: &Psbt, who: &TestKey, nonce: Option<u8>) -> Ve
         }
     }
     found
+}
+
+/// What a cosigner is made to say.
+pub(crate) fn word(id: &str, vault: &Vault, cosigner: usize, word: Word, note: &str) -> Body {
+    Body::WordGiven {
+        proposal: proposal_id(id),
+        cosigner: *vault.cosigners()[cosigner].key.xpub(),
+        word,
+        note: Some(note.to_owned()),
+    }
 }
 
 pub(crate) fn proposal_id(id: &str) -> ProposalId {

@@ -5,6 +5,7 @@ use crate::keychain::Keychain;
 use crate::ledger::Birth;
 use crate::proposal::ProposalId;
 use bitcoin::Network;
+use bitcoin::bip32::Xpub;
 use serde::{Deserialize, Serialize};
 
 /// One verified signature as the journal keeps it: hex as it stands in a witness.
@@ -29,6 +30,36 @@ pub enum CloseReason {
     Expired,
     /// So many said no that no spending path is left.
     Rejected,
+    /// Another proposal took its place (since version 2).
+    Superseded,
+}
+
+/// What a cosigner says about a proposal without signing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// It may go ahead.
+    Approved,
+    /// It may not.
+    Rejected,
+}
+
+impl Word {
+    /// As it stands in JSON and in tables.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The word that [`Self::text`] writes so.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut all = [Self::Approved, Self::Rejected].into_iter();
+        all.find(|word| word.text() == text)
+    }
 }
 
 /// The statement of an entry.
@@ -104,6 +135,34 @@ pub enum Body {
         /// What the spend is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         memo: Option<String>,
+        /// Not for signing yet (since version 2).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        draft: bool,
+        /// From this second since 1970 on it takes no signatures and holds no coins (since version 2).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<u64>,
+        /// The proposal whose place it takes (since version 2).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<ProposalId>,
+    },
+    /// A draft is now for signing (since version 2).
+    ProposalSubmitted {
+        /// This draft.
+        proposal: ProposalId,
+    },
+    /// What a cosigner says about a proposal (since version 2). An author's newest word about a
+    /// cosigner counts.
+    WordGiven {
+        /// About this proposal.
+        proposal: ProposalId,
+        /// The cosigner, by his extended public key as the descriptor has it: names and order
+        /// differ between homes.
+        cosigner: Xpub,
+        /// What he says.
+        word: Word,
+        /// Why, in a person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// Verified signatures arrived.
     ContributionAdded {
@@ -142,6 +201,8 @@ impl Body {
             Self::MemberRemoved { .. } => "member_removed",
             Self::AddressRevealed { .. } => "address_revealed",
             Self::ProposalOpened { .. } => "proposal_opened",
+            Self::ProposalSubmitted { .. } => "proposal_submitted",
+            Self::WordGiven { .. } => "word_given",
             Self::ContributionAdded { .. } => "contribution_added",
             Self::ProposalReleased { .. } => "proposal_released",
             Self::ProposalClosed { .. } => "proposal_closed",
@@ -151,7 +212,9 @@ impl Body {
     #[must_use]
     pub const fn about(&self) -> Option<ProposalId> {
         match self {
-            Self::ContributionAdded { proposal, .. }
+            Self::ProposalSubmitted { proposal }
+            | Self::WordGiven { proposal, .. }
+            | Self::ContributionAdded { proposal, .. }
             | Self::ProposalReleased { proposal, .. }
             | Self::ProposalClosed { proposal, .. } => Some(*proposal),
             Self::VaultAdded { .. }
@@ -177,9 +240,12 @@ impl Body {
             Self::MemberAdded { name, .. } => vec![("the member's name", name)],
             Self::AddressRevealed { label, .. } => optional("the label", label.as_deref()),
             Self::ProposalOpened { memo, .. } => optional("the memo", memo.as_deref()),
-            Self::ProposalClosed { note, .. } => optional("the note", note.as_deref()),
+            Self::WordGiven { note, .. } | Self::ProposalClosed { note, .. } => {
+                optional("the note", note.as_deref())
+            }
             Self::OwnerNamed { .. }
             | Self::MemberRemoved { .. }
+            | Self::ProposalSubmitted { .. }
             | Self::ContributionAdded { .. }
             | Self::ProposalReleased { .. } => Vec::new(),
         }

@@ -86,10 +86,18 @@ pub fn judge(
             Some(ours) => released(ours, transaction, workers),
             None => return Judgement::Waits(*proposal),
         },
-        Body::ProposalClosed { proposal, .. } => match ours(*proposal) {
-            Some(_) => Ok(()),
+        Body::WordGiven {
+            proposal, cosigner, ..
+        } => match ours(*proposal) {
+            Some(_) => said_for(vault, cosigner),
             None => return Judgement::Waits(*proposal),
         },
+        Body::ProposalSubmitted { proposal } | Body::ProposalClosed { proposal, .. } => {
+            match ours(*proposal) {
+                Some(_) => Ok(()),
+                None => return Judgement::Waits(*proposal),
+            }
+        }
     };
     match judged {
         Ok(()) => Judgement::Sound,
@@ -112,8 +120,11 @@ impl Vault {
     /// says.
     #[must_use]
     pub fn cosigner_of(&self, key: &str) -> Option<usize> {
-        let key: Xpub = key.parse().ok()?;
-        let identity = KeyIdentity::from(&key);
+        self.cosigner_with(&key.parse().ok()?)
+    }
+
+    fn cosigner_with(&self, key: &Xpub) -> Option<usize> {
+        let identity = KeyIdentity::from(key);
         let mut all = self.cosigners().iter();
         all.position(|cosigner| cosigner.key.identity() == identity)
     }
@@ -125,6 +136,13 @@ fn check_cosigner(vault: &Vault, cosigner: Option<&str>) -> Result<(), String> {
             Err("it enrols a member for a cosigner whom the vault doesn't have".to_owned())
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+fn said_for(vault: &Vault, cosigner: &Xpub) -> Result<(), String> {
+    match vault.cosigner_with(cosigner) {
+        Some(_) => Ok(()),
+        None => Err("it speaks for a cosigner whom the vault doesn't have".to_owned()),
     }
 }
 

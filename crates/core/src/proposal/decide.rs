@@ -1,11 +1,11 @@
 //! Every rule about what may be done to a proposal, as pure functions of its facts.
 
-use super::facts::{Facts, Place, Status, status};
+use super::facts::{Facts, Place, Stage, Status, status};
 use super::id::ProposalId;
 use super::locks::relative_lock;
 use super::pinned::Proposal;
 use crate::journal::{Body, CloseReason};
-use bitcoin::Transaction;
+use bitcoin::{Amount, Transaction};
 
 /// Why an action was refused. The sentence names the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,20 @@ pub enum Refusal {
         /// Index of the input.
         input: usize,
     },
+    /// A replacement pays too little for nodes to prefer it.
+    #[error("to replace proposal {id}, which pays {} sat of fee, nodes ask for at least {} sat (its fee, 1 sat more for each virtual byte, and a higher rate), this would pay {}: say --feerate {rate} or more", old.to_sat(), needed.to_sat(), offered.to_sat())]
+    Underbid {
+        /// The proposal to replace, shortened.
+        id: String,
+        /// What it pays.
+        old: Amount,
+        /// What the replacement would pay.
+        offered: Amount,
+        /// What it must pay.
+        needed: Amount,
+        /// The same in sat/vB, rounded up.
+        rate: String,
+    },
 }
 
 fn blocks(count: u32) -> String {
@@ -53,13 +67,13 @@ fn blocks(count: u32) -> String {
 }
 
 /// The first 12 hex digits: enough to name a proposal to a person.
-fn short(id: ProposalId) -> String {
+pub(super) fn short(id: ProposalId) -> String {
     let mut text = id.to_string();
     text.truncate(12);
     text
 }
 
-fn wrong(id: ProposalId, status: Status, remedy: &'static str) -> Refusal {
+pub(super) fn wrong(id: ProposalId, status: Status, remedy: &'static str) -> Refusal {
     Refusal::WrongStatus {
         id: short(id),
         status,
@@ -67,22 +81,47 @@ fn wrong(id: ProposalId, status: Status, remedy: &'static str) -> Refusal {
     }
 }
 
-/// Whether a proposal in this status still takes signatures. The record of who signed may grow
-/// after the transaction is out; a proposal that was given up or overtaken takes none (T26).
-pub fn admit(id: ProposalId, status: Status) -> Result<(), Refusal> {
+/// Whether a proposal still takes signatures. The record of who signed may grow after the
+/// transaction is out, and who said no may sign all the same; a proposal that was given up, overtaken
+/// or is past its deadline takes none (T26).
+pub fn admit(id: ProposalId, facts: &Facts) -> Result<(), Refusal> {
+    match status(facts) {
+        Status::Rejected if facts.stage == Stage::Open => Ok(()),
+        _ => hand_out(id, facts),
+    }
+}
+
+/// Whether a proposal may be handed out for signing.
+pub fn hand_out(id: ProposalId, facts: &Facts) -> Result<(), Refusal> {
+    let status = status(facts);
     match status {
         Status::Collecting | Status::Ready | Status::Broadcast | Status::Confirmed => Ok(()),
-        Status::Draft => Err(wrong(id, status, "open it for signing first")),
+        Status::Draft => Err(wrong(id, status, SUBMIT)),
+        Status::Expired => Err(wrong(id, status, EXPIRED)),
+        Status::Rejected if facts.stage == Stage::Open => Err(wrong(
+            id,
+            status,
+            "too many cosigners said no: have one approve it with `quorate proposal approve`, or revise it",
+        )),
+        Status::Replaced if facts.stage == Stage::Closed(CloseReason::Superseded) => {
+            Err(wrong(id, status, SUPERSEDED))
+        }
         Status::Replaced | Status::Conflicted => Err(wrong(
             id,
             status,
             "one of its coins is spent by another transaction or gone, so its signatures are worth nothing",
         )),
-        Status::Abandoned | Status::Expired | Status::Rejected => {
+        Status::Abandoned | Status::Rejected => {
             Err(wrong(id, status, "create a new proposal instead"))
         }
     }
 }
+
+pub(super) const SUBMIT: &str = "open it for signing first, with `quorate proposal submit`";
+pub(super) const EXPIRED: &str =
+    "its deadline has passed: revise it with a new one, `quorate proposal revise ID --expires ...`";
+pub(super) const SUPERSEDED: &str =
+    "another proposal took its place, so work with that one (`quorate proposal show` names it)";
 
 /// Whether the final transaction may go out now. `heights` are the heights at which the inputs'
 /// coins are confirmed, `next` is the height of the next block. Returns the entry that must be
@@ -100,15 +139,16 @@ pub fn release(
         Status::Ready | Status::Broadcast => {}
         Status::Collecting => return Err(wrong(id, status, "signatures are still missing")),
         Status::Confirmed => return Err(wrong(id, status, "there is nothing left to do")),
-        Status::Draft => return Err(wrong(id, status, "open it for signing first")),
+        Status::Draft => return Err(wrong(id, status, SUBMIT)),
+        Status::Expired => return Err(wrong(id, status, EXPIRED)),
         Status::Replaced | Status::Conflicted => {
             return Err(wrong(
                 id,
                 status,
-                "one of its coins is spent by another transaction or gone",
+                "another proposal took its place, or one of its coins is spent or gone",
             ));
         }
-        Status::Abandoned | Status::Expired | Status::Rejected => {
+        Status::Abandoned | Status::Rejected => {
             return Err(wrong(id, status, "create a new proposal instead"));
         }
     }
@@ -153,6 +193,9 @@ fn mature(transaction: &Transaction, heights: &[Option<u32>], next: u32) -> Resu
 /// got it (it refused it, or forgot it), waiting for it must not hold the coins for ever.
 pub fn abandon(id: ProposalId, facts: &Facts, note: Option<String>) -> Result<Body, Refusal> {
     let status = status(facts);
+    if matches!(facts.stage, Stage::Closed(_)) && facts.place == Place::Nowhere {
+        return Err(wrong(id, status, "it was closed before"));
+    }
     match status {
         Status::Broadcast if facts.place != Place::Nowhere => Err(wrong(
             id,
@@ -164,14 +207,18 @@ pub fn abandon(id: ProposalId, facts: &Facts, note: Option<String>) -> Result<Bo
         | Status::Ready
         | Status::Broadcast
         | Status::Replaced
-        | Status::Conflicted => Ok(Body::ProposalClosed {
+        | Status::Conflicted
+        | Status::Rejected
+        | Status::Abandoned => Ok(Body::ProposalClosed {
             proposal: id,
             reason: CloseReason::Abandoned,
             note,
         }),
         Status::Confirmed => Err(wrong(id, status, "the money has moved")),
-        Status::Abandoned | Status::Expired | Status::Rejected => {
-            Err(wrong(id, status, "it was given up before"))
-        }
+        Status::Expired => Err(wrong(
+            id,
+            status,
+            "its deadline has passed, so its coins are free already",
+        )),
     }
 }

@@ -52,6 +52,10 @@ pub struct Facts {
     pub released: bool,
     /// On every input, the signatures at hand satisfy a spending path.
     pub satisfied: bool,
+    /// So many cosigners said no that, on some input, no spending path can be satisfied any more.
+    pub rejected: bool,
+    /// Its deadline has passed.
+    pub expired: bool,
     /// Where our transaction is.
     pub place: Place,
     /// Whether another one is in its way.
@@ -71,7 +75,7 @@ pub enum Status {
     Broadcast,
     /// In a block of the active chain.
     Confirmed,
-    /// Another proposal of this vault spends one of its coins.
+    /// Another proposal of this vault took its place or spends one of its coins.
     Replaced,
     /// A transaction nobody proposed here spends one of its coins, or a coin is gone.
     Conflicted,
@@ -117,11 +121,17 @@ pub const fn status(facts: &Facts) -> Status {
         (Place::Nowhere, Stage::Closed(CloseReason::Abandoned), _) => Status::Abandoned,
         (Place::Nowhere, Stage::Closed(CloseReason::Expired), _) => Status::Expired,
         (Place::Nowhere, Stage::Closed(CloseReason::Rejected), _) => Status::Rejected,
+        (Place::Nowhere, Stage::Closed(CloseReason::Superseded), _) => Status::Replaced,
+        // A deadline ends the waiting for signatures; what was let go may arrive at any time.
+        (Place::Nowhere, Stage::Draft | Stage::Open, _) if facts.expired && !facts.released => {
+            Status::Expired
+        }
         (Place::Nowhere, _, Rival::Ours) => Status::Replaced,
         (Place::Nowhere, _, Rival::Stranger | Rival::Gone) => Status::Conflicted,
         (Place::Nowhere, _, Rival::None) if facts.released => Status::Broadcast,
         (Place::Nowhere, Stage::Draft, Rival::None) => Status::Draft,
         (Place::Nowhere, Stage::Open, Rival::None) if facts.satisfied => Status::Ready,
+        (Place::Nowhere, Stage::Open, Rival::None) if facts.rejected => Status::Rejected,
         (Place::Nowhere, Stage::Open, Rival::None) => Status::Collecting,
     }
 }
@@ -143,7 +153,11 @@ mod tests {
                 CloseReason::Abandoned => Status::Abandoned,
                 CloseReason::Expired => Status::Expired,
                 CloseReason::Rejected => Status::Rejected,
+                CloseReason::Superseded => Status::Replaced,
             };
+        }
+        if facts.expired && !facts.released {
+            return Status::Expired;
         }
         if facts.rival == Rival::Ours {
             return Status::Replaced;
@@ -157,10 +171,10 @@ mod tests {
         if facts.stage == Stage::Draft {
             return Status::Draft;
         }
-        if facts.satisfied {
-            Status::Ready
-        } else {
-            Status::Collecting
+        match (facts.satisfied, facts.rejected) {
+            (true, _) => Status::Ready,
+            (false, true) => Status::Rejected,
+            (false, false) => Status::Collecting,
         }
     }
 
@@ -172,19 +186,20 @@ mod tests {
             Stage::Closed(CloseReason::Abandoned),
             Stage::Closed(CloseReason::Expired),
             Stage::Closed(CloseReason::Rejected),
+            Stage::Closed(CloseReason::Superseded),
         ];
         let places = [Place::Nowhere, Place::Mempool, Place::Block { height: 7 }];
         let mut combinations = 0;
         for stage in stages {
             for place in places {
                 for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
-                    for (released, satisfied) in
-                        [(false, false), (false, true), (true, false), (true, true)]
-                    {
+                    for flags in 0..16 {
                         let facts = Facts {
                             stage,
-                            released,
-                            satisfied,
+                            released: flags & 1 != 0,
+                            satisfied: flags & 2 != 0,
+                            rejected: flags & 4 != 0,
+                            expired: flags & 8 != 0,
                             place,
                             rival,
                         };
@@ -194,6 +209,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(combinations, 5 * 3 * 4 * 4);
+        assert_eq!(combinations, 6 * 3 * 4 * 16);
     }
 }

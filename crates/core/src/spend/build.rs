@@ -147,7 +147,11 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
     let mut outputs: Vec<(TxOut, bool)> = plan
         .payments
         .into_iter()
-        .map(|payment| (payment, false))
+        // A payment to the change address is change, so that devices see that it comes back.
+        .map(|payment| {
+            let is_change = payment.script_pubkey == change.script_pubkey;
+            (payment, is_change)
+        })
         .collect();
     if let Some(value) = plan.change {
         outputs.push((
@@ -187,7 +191,13 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
         .filter(|(_, change)| !change)
         .map(|(output, _)| output.value)
         .sum();
-    request.limits.check(proposal.fee(), weight, paid)?;
+    // Of a spend to ourselves, all that it moves.
+    let moved = if paid == Amount::ZERO {
+        outputs.iter().map(|(output, _)| output.value).sum()
+    } else {
+        paid
+    };
+    request.limits.check(proposal.fee(), weight, moved)?;
     Ok(proposal)
 }
 

@@ -12,5 +12,6 @@ mod select;
 pub use build::{SpendError, propose};
 pub use limits::{BurnRefusal, FeeLimits, FeeRefusal};
 pub use request::{Available, Previous, Recipient, Request, Send};
+pub(crate) use review::usable_paths;
 pub use review::{Finding, Payment, Review, review, words};
 pub use select::Shortage;

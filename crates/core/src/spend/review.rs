@@ -92,7 +92,7 @@ pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
     // A payment to one of our receive addresses is a payment, not change.
     let is_change = |payment: &Payment| matches!(payment.ours, Some((Keychain::Change, _)));
     let (change, recipients): (Vec<_>, Vec<_>) = payments.partition(is_change);
-    let paths = paths(vault, proposal);
+    let paths = usable_paths(vault, proposal);
     let weight = weight(vault, proposal, &paths);
     let fee = proposal.fee();
     let coins = proposal.inputs().iter();
@@ -177,7 +177,7 @@ impl Review {
 }
 
 /// The spending paths whose timelocks this transaction's fields can meet on every input.
-fn paths(vault: &Vault, proposal: &Proposal) -> Vec<usize> {
+pub(crate) fn usable_paths(vault: &Vault, proposal: &Proposal) -> Vec<usize> {
     let tx = proposal.transaction();
     let meets = |lock: Option<Timelock>| match lock {
         None => true,

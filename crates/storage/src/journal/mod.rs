@@ -2,6 +2,7 @@
 
 mod entries;
 mod judgements;
+mod life;
 mod projection;
 mod read;
 mod rebuild;
@@ -10,6 +11,7 @@ mod trust;
 
 pub use entries::{DamagedEntry, Device};
 pub use judgements::{RefusedEntry, Waiting};
+pub use life::{ProposalHead, StoredWord};
 pub use read::{StoredAddress, StoredProposal, StoredVault};
 pub use rebuild::{Rebuilt, TableDifference};
 pub use state::AuthorCount;

@@ -4,8 +4,9 @@
 //!
 //! The order in which entries arrive makes no difference: of two that say different things about
 //! the same, the one with the earlier time counts, whichever came first; of the owner's words about
-//! one member the newest (by his own count). When a word of the owner makes more entries count, these
-//! are projected; when it makes fewer count, everything is replayed.
+//! one member the newest (by his own count), as of one author's words about one cosigner. When a word
+//! of the owner makes more entries count, these are projected; when it makes fewer count, everything
+//! is replayed.
 
 mod arrival;
 mod enrolment;
@@ -18,13 +19,16 @@ use bitcoin::{Transaction, consensus};
 use quorate_core::journal::{
     Body, CloseReason, Content, EntryId, Judgement, MemberId, SignatureText,
 };
+use quorate_core::key::KeyIdentity;
 use quorate_core::proposal::ProposalId;
 use quorate_core::psbt::final_txid;
 use quorate_core::vault::VaultId;
 use rusqlite::params;
 
 /// The projected tables.
-pub(super) const TABLES: [&str; 10] = [
+pub(super) const TABLES: [&str; 12] = [
+    "words",
+    "submissions",
     "reservations",
     "signatures",
     "releases",
@@ -87,8 +91,17 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
             proposal,
             psbt,
             memo,
+            draft,
+            expires,
+            replaces,
         } => {
-            opened(tx, vault, *proposal, psbt, memo.as_deref(), at)?;
+            let terms = Terms {
+                memo: memo.as_deref(),
+                draft: *draft,
+                expires: *expires,
+                replaces: *replaces,
+            };
+            opened(tx, vault, *proposal, psbt, &terms, at)?;
             tx.prepare(
                 "INSERT OR IGNORE INTO openings (proposal, author, entry, memo)
                  VALUES (?1, ?2, ?3, ?4)",
@@ -98,6 +111,40 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
                 said.author.to_bytes(),
                 id.as_bytes(),
                 memo
+            ])?;
+        }
+        Body::ProposalSubmitted { proposal } => {
+            tx.prepare(
+                "INSERT INTO submissions (proposal, submitted_at) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET submitted_at = excluded.submitted_at
+                 WHERE excluded.submitted_at < submitted_at",
+            )?
+            .execute(params![proposal.to_bytes(), at])?;
+        }
+        Body::WordGiven {
+            proposal,
+            cosigner,
+            word,
+            note,
+        } => {
+            // Of two entries with one number, which an honest author doesn't write, the same one
+            // counts everywhere: the later, the no.
+            tx.prepare(
+                "INSERT INTO words (proposal, cosigner, author, seq, word, note, said_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT DO UPDATE SET seq = excluded.seq, word = excluded.word,
+                     note = excluded.note, said_at = excluded.said_at
+                 WHERE (excluded.seq, excluded.said_at, excluded.word, ifnull(excluded.note, ''))
+                     > (seq, said_at, word, ifnull(note, ''))",
+            )?
+            .execute(params![
+                proposal.to_bytes(),
+                KeyIdentity::from(cosigner).to_bytes(),
+                said.author.to_bytes(),
+                said.seq,
+                word.text(),
+                note,
+                at,
             ])?;
         }
         Body::ContributionAdded {
@@ -142,6 +189,7 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
                 CloseReason::Abandoned => "abandoned",
                 CloseReason::Expired => "expired",
                 CloseReason::Rejected => "rejected",
+                CloseReason::Superseded => "superseded",
             };
             tx.prepare(
                 "INSERT INTO closings (proposal, reason, note, closed_at) VALUES (?1, ?2, ?3, ?4)
@@ -158,12 +206,20 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
     Ok(())
 }
 
+/// What an opening says beside the transaction.
+struct Terms<'a> {
+    memo: Option<&'a str>,
+    draft: bool,
+    expires: Option<u64>,
+    replaces: Option<ProposalId>,
+}
+
 fn opened(
     tx: &WriteTx<'_>,
     vault: VaultId,
     proposal: ProposalId,
     psbt: &str,
-    memo: Option<&str>,
+    terms: &Terms<'_>,
     at: u64,
 ) -> Result<(), StorageError> {
     let foreign = quorate_core::psbt::read(psbt.as_bytes()).map_err(|error| {
@@ -172,23 +228,42 @@ fn opened(
         ))
     })?;
     let unsigned = &foreign.psbt.unsigned_tx;
+    let payments = unsigned.output.iter().zip(&foreign.psbt.outputs);
+    let payments: Vec<_> = payments
+        .filter(|(_, fields)| {
+            fields.bip32_derivation.is_empty() && fields.tap_key_origins.is_empty()
+        })
+        .map(|(output, _)| output)
+        .collect();
+    let sent = payments.iter().map(|output| output.value.to_sat());
+    let sent = sent.fold(0, u64::saturating_add);
     tx.prepare(
-        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at, final_txid)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO proposals (id, vault, txid, psbt, memo, opened_at, final_txid,
+                                draft, expires, replaces, sent, payees, payee)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT DO UPDATE SET
              psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at,
-             final_txid = excluded.final_txid
-         WHERE (excluded.opened_at, ifnull(excluded.memo, ''), excluded.psbt)
-             < (opened_at, ifnull(memo, ''), psbt)",
+             final_txid = excluded.final_txid,
+             draft = excluded.draft, expires = excluded.expires, replaces = excluded.replaces,
+             sent = excluded.sent, payees = excluded.payees, payee = excluded.payee
+         WHERE (excluded.opened_at, ifnull(excluded.memo, ''), excluded.psbt,
+                excluded.draft, ifnull(excluded.expires, 0), ifnull(excluded.replaces, x''))
+             < (opened_at, ifnull(memo, ''), psbt, draft, ifnull(expires, 0), ifnull(replaces, x''))",
     )?
     .execute(params![
         proposal.to_bytes(),
         vault.as_bytes(),
         consensus::serialize(&unsigned.compute_txid()),
         foreign.psbt.serialize(),
-        memo,
+        terms.memo,
         at,
         final_txid(&foreign.psbt).map(|txid| consensus::serialize(&txid)),
+        terms.draft,
+        terms.expires.map(limited),
+        terms.replaces.map(ProposalId::to_bytes),
+        limited(sent),
+        payments.len(),
+        payments.first().map(|output| output.script_pubkey.as_bytes()),
     ])?;
     for input in &unsigned.input {
         tx.prepare(
@@ -203,6 +278,11 @@ fn opened(
         ])?;
     }
     Ok(())
+}
+
+/// SQLite's whole numbers end at 2^63; the end of time may as well be there.
+fn limited(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn signed(

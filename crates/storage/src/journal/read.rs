@@ -2,7 +2,7 @@
 
 use super::trust::member;
 use crate::{ReadTx, StorageError};
-use bitcoin::{Network, OutPoint, Txid, consensus};
+use bitcoin::{Network, Txid, consensus};
 use quorate_core::journal::{CloseReason, MemberId};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{ProposalId, Signature, SignatureSet, Slot, Stage};
@@ -58,6 +58,10 @@ pub struct StoredProposal {
     pub memo: Option<String>,
     /// When it was opened, seconds since 1970.
     pub opened_at: u64,
+    /// From this second since 1970 on it takes no signatures and holds no coins.
+    pub expires: Option<u64>,
+    /// The proposal whose place it takes.
+    pub replaces: Option<ProposalId>,
     /// What was decided about it.
     pub stage: Stage,
     /// What the person who closed it said.
@@ -68,8 +72,9 @@ pub struct StoredProposal {
 
 const PROPOSAL: &str =
     "SELECT id, vault, proposals.txid, psbt, memo, opened_at, closings.reason, closings.note, releases.tx,
-            final_txid
+            final_txid, draft AND submissions.proposal IS NULL, expires, replaces
      FROM proposals
+     LEFT JOIN submissions ON submissions.proposal = proposals.id
      LEFT JOIN closings ON closings.proposal = proposals.id
      LEFT JOIN releases ON releases.proposal = proposals.id";
 
@@ -268,63 +273,25 @@ impl ReadTx<'_> {
         })
         .collect()
     }
+}
 
-    /// Which open proposal spends this coin.
-    pub fn reserved_by(
-        &self,
-        vault: VaultId,
-        coin: OutPoint,
-    ) -> Result<Option<ProposalId>, StorageError> {
-        let row = self
-            .prepare(
-                "SELECT proposal FROM reservations WHERE vault = ?1 AND txid = ?2 AND vout = ?3 LIMIT 1",
-            )?
-            .query_row(
-                params![
-                    vault.as_bytes(),
-                    consensus::serialize(&coin.txid),
-                    coin.vout
-                ],
-                |row| row.get::<_, [u8; 32]>(0),
-            )
-            .optional()?;
-        Ok(row.map(ProposalId::from_bytes))
-    }
-
-    /// All coins of a vault that open proposals spend.
-    pub fn reservations(
-        &self,
-        vault: VaultId,
-    ) -> Result<Vec<(OutPoint, ProposalId)>, StorageError> {
-        let mut statement =
-            self.prepare("SELECT txid, vout, proposal FROM reservations WHERE vault = ?1")?;
-        let rows = statement.query_map(params![vault.as_bytes()], |row| {
-            Ok((
-                row.get::<_, Vec<u8>>(0)?,
-                row.get(1)?,
-                row.get::<_, [u8; 32]>(2)?,
-            ))
-        })?;
-        rows.map(|row| {
-            let (txid, vout, proposal) = row?;
-            let txid = consensus::deserialize(&txid)
-                .map_err(|_| StorageError::damaged("a reserved coin can't be read"))?;
-            Ok((OutPoint { txid, vout }, ProposalId::from_bytes(proposal)))
-        })
-        .collect()
-    }
+/// What was decided, out of the reason of the closing and whether it is still a draft.
+pub(super) fn stage(closed: Option<&str>, draft: bool) -> Option<Stage> {
+    Some(match closed {
+        None if draft => Stage::Draft,
+        None => Stage::Open,
+        Some("abandoned") => Stage::Closed(CloseReason::Abandoned),
+        Some("expired") => Stage::Closed(CloseReason::Expired),
+        Some("rejected") => Stage::Closed(CloseReason::Rejected),
+        Some("superseded") => Stage::Closed(CloseReason::Superseded),
+        Some(_) => return None,
+    })
 }
 
 fn proposal_row(row: &Row<'_>) -> rusqlite::Result<Result<StoredProposal, StorageError>> {
     let txid: Vec<u8> = row.get(2)?;
     let closed: Option<String> = row.get(6)?;
-    let stage = match closed.as_deref() {
-        None => Some(Stage::Open),
-        Some("abandoned") => Some(Stage::Closed(CloseReason::Abandoned)),
-        Some("expired") => Some(Stage::Closed(CloseReason::Expired)),
-        Some("rejected") => Some(Stage::Closed(CloseReason::Rejected)),
-        Some(_) => None,
-    };
+    let stage = stage(closed.as_deref(), row.get(10)?);
     let last: Option<Vec<u8>> = row.get(9)?;
     let last = last.map(|txid| consensus::deserialize(&txid)).transpose();
     let (Ok(txid), Ok(last), Some(stage)) = (consensus::deserialize(&txid), last, stage) else {
@@ -338,6 +305,10 @@ fn proposal_row(row: &Row<'_>) -> rusqlite::Result<Result<StoredProposal, Storag
         psbt: row.get(3)?,
         memo: row.get(4)?,
         opened_at: row.get(5)?,
+        expires: row.get(11)?,
+        replaces: row
+            .get::<_, Option<[u8; 32]>>(12)?
+            .map(ProposalId::from_bytes),
         stage,
         note: row.get(7)?,
         released: row.get(8)?,

@@ -51,6 +51,14 @@ impl WriteTx<'_> {
         })
     }
 
+    /// Makes the projection anew out of the entries that are here. Damaged ones are left out, as
+    /// they are for `journal verify`, which names them.
+    pub(crate) fn replay(&self) -> Result<(), StorageError> {
+        let entries = self.journal(None)?.into_iter();
+        self.rebuild(&entries.filter_map(Result::ok).collect::<Vec<_>>())?;
+        Ok(())
+    }
+
     /// Every row of every projected table, each as one text.
     fn dump(&self) -> Result<Vec<BTreeSet<String>>, StorageError> {
         TABLES

@@ -23,7 +23,7 @@ pub struct AuthorCount {
 
 /// What is hashed of each table: all that doesn't belong to this home alone (names of vaults, order
 /// of arrival). What is said of a proposal counts once the proposal is here.
-const STATE: [(&str, &str); 9] = [
+const STATE: [(&str, &str); 11] = [
     ("owners", "SELECT owner FROM owners WHERE vault = ?1"),
     (
         "members",
@@ -35,11 +35,21 @@ const STATE: [(&str, &str); 9] = [
     ),
     (
         "proposals",
-        "SELECT id, psbt, memo, opened_at FROM proposals WHERE vault = ?1",
+        "SELECT id, psbt, memo, opened_at, draft, expires, replaces FROM proposals WHERE vault = ?1",
     ),
     (
         "openings",
         "SELECT proposal, author, entry, openings.memo FROM openings
+         JOIN proposals ON proposals.id = proposal WHERE vault = ?1",
+    ),
+    (
+        "submissions",
+        "SELECT proposal, submitted_at FROM submissions
+         JOIN proposals ON proposals.id = proposal WHERE vault = ?1",
+    ),
+    (
+        "words",
+        "SELECT proposal, cosigner, author, seq, word, note, said_at FROM words
          JOIN proposals ON proposals.id = proposal WHERE vault = ?1",
     ),
     (

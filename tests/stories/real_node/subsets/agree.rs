@@ -65,6 +65,8 @@ fn ours(sample: &Sample<'_>) -> Ours {
         satisfied: inputs.is_complete(),
         place: Place::Nowhere,
         rival: Rival::None,
+        rejected: false,
+        expired: false,
     };
     Ours {
         status: status(&facts),

@@ -12,7 +12,7 @@ pub(super) fn grid(view: &ProposalView) -> String {
     let mut text = head(view);
     text.push_str(&payments(&view.recipients, &view.change));
     text.push('\n');
-    text.push_str(&signatures(&view.inputs));
+    text.push_str(&with_words(view));
     if let Some(lacks) = lacks(view.needed, &view.missing) {
         text.push_str(&format!("needs {lacks}\n"));
     }
@@ -60,6 +60,16 @@ fn head(view: &ProposalView) -> String {
     ];
     pairs.extend(view.memo.as_deref().map(|memo| ("memo", escape(memo))));
     pairs.push(("opened", format!("{} UTC", date::minute(view.opened_at))));
+    pairs.extend(
+        view.expires_at
+            .map(|at| ("until", format!("{} UTC", date::minute(at)))),
+    );
+    pairs.extend(view.replaces.as_ref().map(|id| ("replaces", id.clone())));
+    pairs.extend(
+        view.replaced_by
+            .as_ref()
+            .map(|id| ("replaced by", id.clone())),
+    );
     pairs.push(("transaction", view.txid.clone()));
     pairs.push((
         "fee",
@@ -74,6 +84,44 @@ fn head(view: &ProposalView) -> String {
 }
 
 pub(crate) fn signatures(inputs: &[InputView]) -> String {
+    let (head, rows) = cells(inputs);
+    any_table(head, rows)
+}
+
+/// The grid with a row of what the cosigners said, and their reasons below.
+fn with_words(view: &ProposalView) -> String {
+    if view.answers.is_empty() {
+        return signatures(&view.inputs);
+    }
+    let (head, mut rows) = cells(&view.inputs);
+    let names = view.inputs.first().map(|input| input.signatures.keys());
+    let mut row = vec!["said".to_owned(), String::new()];
+    row.extend(names.into_iter().flatten().map(|name| {
+        let said = view.answers.iter().any(|answer| answer.cosigner == *name);
+        match (view.objectors.contains(name), said) {
+            (true, _) => "no",
+            (false, true) => "yes",
+            (false, false) => "-",
+        }
+        .to_owned()
+    }));
+    rows.push(row);
+    let mut text = any_table(head, rows);
+    for answer in &view.answers {
+        let note = answer.note.as_deref();
+        let note = note.map(|note| format!(": {}", escape(note)));
+        text.push_str(&format!(
+            "{} {} on {} UTC{}\n",
+            escape(&answer.cosigner),
+            answer.answer,
+            date::minute(answer.at),
+            note.unwrap_or_default()
+        ));
+    }
+    text
+}
+
+fn cells(inputs: &[InputView]) -> (Vec<String>, Vec<Vec<String>>) {
     let names: Vec<&String> = inputs
         .first()
         .map(|input| input.signatures.keys().collect())
@@ -91,7 +139,8 @@ pub(crate) fn signatures(inputs: &[InputView]) -> String {
         }));
         row
     });
-    any_table(head, rows.collect())
+    let rows = rows.collect();
+    (head, rows)
 }
 
 /// `1 more of bob, carol`, while signatures are missing.
@@ -124,7 +173,7 @@ pub(super) fn name(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_coordinator::view::{InputView, PaymentView};
+    use quorate_coordinator::view::{AnswerView, InputView, PaymentView};
 
     fn view() -> ProposalView {
         let input = |n: u8, signed: &[&str]| InputView {
@@ -164,6 +213,18 @@ mod tests {
             inputs: vec![input(0, &["alice"]), input(1, &[])],
             missing: vec!["bob".to_owned(), "carol".to_owned()],
             needed: 1,
+            threshold: 2,
+            answers: vec![AnswerView {
+                cosigner: "carol".to_owned(),
+                answer: "rejected".to_owned(),
+                note: Some("too \x1b[2Jmuch".to_owned()),
+                at: 0,
+                author: "00".repeat(32),
+            }],
+            objectors: vec!["carol".to_owned()],
+            replaces: None,
+            replaced_by: None,
+            expires_at: Some(86_400),
             seen: "nowhere".to_owned(),
             height: None,
             confirmations: 0,
@@ -193,6 +254,9 @@ mod tests {
             ["abababababab:0", "1.00000000", "BTC", "signed", "-", "-"]
         );
         assert_eq!(row("abababababab:1")[3..], ["-", "-", "-"]);
+        assert_eq!(row("said"), ["said", "-", "-", "no"]);
+        assert!(text.contains("carol rejected on 1970-01-01 00:00 UTC: too"));
+        assert!(text.contains("until        1970-01-02 00:00 UTC"), "{text}");
         assert!(text.contains("\nneeds 1 more of bob, carol\n"), "{text}");
         assert!(
             text.contains("\nnext: quorate proposal export cdcdcdcdcdcd --for bob -o bob.psbt\n")

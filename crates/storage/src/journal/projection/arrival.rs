@@ -40,6 +40,8 @@ pub(in crate::journal) fn arrived(
         }
         Body::AddressRevealed { .. }
         | Body::ProposalOpened { .. }
+        | Body::ProposalSubmitted { .. }
+        | Body::WordGiven { .. }
         | Body::ContributionAdded { .. }
         | Body::ProposalReleased { .. }
         | Body::ProposalClosed { .. } => {
