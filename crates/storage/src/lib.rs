@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod fill;
 mod journal;
 mod ledger;
 mod migrate;
@@ -17,7 +18,8 @@ mod tx;
 
 pub use error::StorageError;
 pub use journal::{
-    DamagedEntry, Device, Rebuilt, StoredAddress, StoredProposal, StoredVault, TableDifference,
+    DamagedEntry, Device, NonceUse, Rebuilt, StoredAddress, StoredProposal, StoredVault,
+    TableDifference,
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,

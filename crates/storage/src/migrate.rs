@@ -1,7 +1,7 @@
 //! Schema versions. Each migration is one file that is never edited after a release, applied in one
 //! transaction together with the version it leads to, which SQLite keeps in `user_version`.
 
-use crate::StorageError;
+use crate::{StorageError, WriteTx};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -12,6 +12,8 @@ struct Migration {
     version: i64,
     name: &'static str,
     sql: &'static str,
+    /// What SQL can't do.
+    fill: Option<fn(&WriteTx<'_>) -> Result<(), StorageError>>,
 }
 
 const MIGRATIONS: &[Migration] = &[
@@ -19,11 +21,19 @@ const MIGRATIONS: &[Migration] = &[
         version: 1,
         name: "ledger",
         sql: include_str!("../migrations/0001_ledger.sql"),
+        fill: None,
     },
     Migration {
         version: 2,
         name: "journal",
         sql: include_str!("../migrations/0002_journal.sql"),
+        fill: None,
+    },
+    Migration {
+        version: 3,
+        name: "review",
+        sql: include_str!("../migrations/0003_review.sql"),
+        fill: Some(crate::fill::review),
     },
 ];
 
@@ -91,6 +101,9 @@ fn run(conn: &mut Connection, path: &Path, migrations: &[Migration]) -> Result<(
                     other => other,
                 }
             })?;
+            if let Some(fill) = migration.fill {
+                fill(&WriteTx::within(&tx))?;
+            }
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", migration.version)?;
         }
@@ -119,11 +132,13 @@ mod tests {
                 version: 1,
                 name: "good",
                 sql: "CREATE TABLE a (x INTEGER);",
+                fill: None,
             },
             Migration {
                 version: 2,
                 name: "broken",
                 sql: "CREATE TABLE b (x INTEGER); INSERT INTO nowhere VALUES (1);",
+                fill: None,
             },
         ];
         let error = run(&mut conn, Path::new("x"), &broken).unwrap_err();

@@ -29,6 +29,15 @@ pub struct WriteTx<'a> {
     read: ReadTx<'a>,
 }
 
+impl<'a> WriteTx<'a> {
+    /// Inside a transaction that is open already: for migrations.
+    pub(crate) const fn within(conn: &'a Connection) -> Self {
+        Self {
+            read: ReadTx { conn },
+        }
+    }
+}
+
 impl<'a> Deref for WriteTx<'a> {
     type Target = ReadTx<'a>;
 

@@ -5,10 +5,11 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 9] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
     ("mempool.rs", include_str!("mempool.rs")),
+    ("payees.rs", include_str!("payees.rs")),
     ("query.rs", include_str!("query.rs")),
     ("scan.rs", include_str!("scan.rs")),
     ("scripts.rs", include_str!("scripts.rs")),
