@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod alarms;
 mod broadcast;
 mod catch_up;
 mod error;
@@ -24,7 +25,7 @@ pub mod view;
 pub use error::{Error, Kind};
 pub use find::nearest;
 pub use proposal::Spend;
-pub use review::Request;
+pub use review::{Request, review_alone};
 pub use signing::Incoming;
 pub use threads::Threads;
 pub use vault::{NewVault, VaultImport};

@@ -3,17 +3,16 @@
 mod coins;
 mod show;
 
-pub(crate) use show::inputs;
-pub use show::{finding, payment, rate};
-
 use crate::facts::Known;
 use crate::view::{ProposalView, ProposalsView};
 use crate::{Coordinator, Error, Moment, find, vault_row};
-use bitcoin::{FeeRate, OutPoint, Psbt, Transaction};
+use bitcoin::{Amount, FeeRate, OutPoint, Psbt, Transaction};
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, abandon};
-use quorate_core::spend::{FeeLimits, Previous, Recipient, Request, SpendError, propose};
+use quorate_core::spend::{
+    FeeLimits, Previous, Recipient, Request, SpendError, device_limits, propose, review,
+};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
@@ -79,8 +78,8 @@ impl Coordinator {
             };
             let change_index = request.change_index;
             let offers = coins::offers(tx, &vault, &row, spend, tip)?;
-            let (proposal, left_out) = first_that_suffices(&vault, &request, &offers)
-                .map_err(|error| refused(tx, &row, error))?;
+            let (proposal, left_out) = first_that_suffices(&vault, &request, &offers.tries)
+                .map_err(|error| refused(tx, &row, offers.frozen, error))?;
             if tx.proposal(proposal.id())?.is_some() {
                 return Err(Error::refused(
                     "exists",
@@ -112,7 +111,7 @@ impl Coordinator {
                 .ok_or_else(|| Error::storage("storage", "the proposal wasn't stored"))?;
             let known = Known::load(tx, &vault, stored)?;
             let mut view = show::view(tx, &row, &vault, &known)?;
-            view.findings.extend(left_out);
+            view.review.findings.extend(left_out);
             Ok(view)
         })
     }
@@ -155,6 +154,22 @@ impl Coordinator {
                 }
             }
             Ok(psbt)
+        })
+    }
+
+    /// What common devices may say to the request as a file of `bytes` bytes in this PSBT `version`.
+    /// Advice, unlike the limits that are kept here.
+    pub fn device_advice(
+        &mut self,
+        id: &str,
+        bytes: usize,
+        version: u32,
+    ) -> Result<Vec<String>, Error> {
+        self.with_proposal(id, |_, _, vault, known| {
+            let review = review(vault, &known.proposal, None);
+            let inputs = known.proposal.inputs().len();
+            let limits = device_limits(&review, inputs, bytes, version);
+            Ok(limits.iter().map(ToString::to_string).collect())
         })
     }
 
@@ -236,7 +251,7 @@ fn first_that_suffices(
     vault: &Vault,
     request: &Request<'_>,
     offers: &[coins::Offer],
-) -> Result<(Proposal, Option<String>), SpendError> {
+) -> Result<(Proposal, Vec<String>), SpendError> {
     let last = offers.len().saturating_sub(1);
     for (place, offer) in offers.iter().enumerate() {
         let request = Request {
@@ -249,7 +264,7 @@ fn first_that_suffices(
             Err(error) => return Err(error),
         }
     }
-    propose(vault, request).map(|proposal| (proposal, None))
+    propose(vault, request).map(|proposal| (proposal, Vec::new()))
 }
 
 /// The previous transactions of the chosen coins, out of the ledger.
@@ -263,13 +278,20 @@ impl Previous for FromLedger<'_> {
 }
 
 /// Adds what else could be done when there isn't enough.
-fn refused(tx: &ReadTx<'_>, row: &StoredVault, error: SpendError) -> Error {
+fn refused(tx: &ReadTx<'_>, row: &StoredVault, frozen: Amount, error: SpendError) -> Error {
     let short = matches!(error, SpendError::NotEnough { .. });
     let error = Error::from(error);
     let reserved = crate::vault::balance(tx, row.id).map_or(0, |balance| balance.reserved_sat);
     if short && reserved > 0 {
         return error.hint(format!(
             "{reserved} sat more are reserved by open proposals: see `quorate proposal list {}`",
+            row.name
+        ));
+    }
+    if short && frozen > Amount::ZERO {
+        return error.hint(format!(
+            "{} sat more are dust sent to addresses that were in use: `quorate coin list {}` shows it, and --coin spends it",
+            frozen.to_sat(),
             row.name
         ));
     }

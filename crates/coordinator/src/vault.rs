@@ -1,7 +1,7 @@
 //! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
 
 use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
-use crate::{Coordinator, Error, Moment, facts, vault_row};
+use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
 use quorate_core::journal::{Birth, Body};
 use quorate_core::key::CosignerKey;
@@ -213,7 +213,10 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault) -> Result<VaultView, 
         first_addresses,
         paths,
         notes,
-        warnings: vault.warnings().iter().map(ToString::to_string).collect(),
+        warnings: alarms::of_vault(tx, vault)?
+            .into_iter()
+            .chain(vault.warnings().iter().map(ToString::to_string))
+            .collect(),
         balance: balance(tx, row.id)?,
         proposals,
     })

@@ -4,15 +4,13 @@
 mod import;
 mod journal;
 mod proposal;
+mod review;
 mod vault;
 
-pub use crate::proposal::{finding, payment, rate};
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, SyncView, VerifyView};
-pub use proposal::{
-    BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView, ProposalView,
-    ProposalsView,
-};
+pub use proposal::{BroadcastView, ProposalLineView, ProposalView, ProposalsView};
+pub use review::{FileReviewView, InputView, PaymentView, ReviewView, TimelockView};
 pub use vault::{
     AddressView, AddressesView, BalanceView, CoinView, CoinsView, CosignerView, InitView,
     VaultLineView, VaultView, VaultsView,

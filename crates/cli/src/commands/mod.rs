@@ -7,13 +7,13 @@ mod coin;
 mod demo;
 mod init;
 mod journal;
-mod payments;
 mod policy;
 mod proposal;
 mod psbt;
 mod psbt_file;
 
 mod reference;
+mod review;
 mod signer;
 mod simulated;
 mod sync;

@@ -3,8 +3,6 @@
 mod exchange;
 mod show;
 
-pub(super) use show::signatures;
-
 use crate::amount::{self, btc};
 use crate::context::Context;
 use crate::input;
@@ -135,7 +133,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         }
         Command::Review { id } => {
             let view = context.coordinator()?.proposal(&id)?;
-            Answer::new(&view, show::review(&view))
+            Answer::new(&view, show::review(&view, Context::moment()?.now))
         }
         Command::List { vault } => list(vault.as_deref(), context),
         Command::Export(args) => exchange::export(&args, context),
@@ -235,6 +233,7 @@ fn abandon(id: &str, note: Option<&str>, context: &Context) -> Result<Answer, Er
         view.status
     );
     if view
+        .review
         .inputs
         .iter()
         .any(|input| input.signatures.values().any(|word| word == "signed"))
