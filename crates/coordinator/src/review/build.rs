@@ -139,9 +139,9 @@ fn finding(finding: &Finding, review: &Review) -> String {
             format!("output {output} burns its amount: nobody can ever spend it")
         }
         Finding::StaysInside => "nothing leaves the vault".to_owned(),
-        Finding::DistantChange { output, index } => {
+        Finding::Distant { output, index } => {
             format!(
-                "output {output} is change at index {index}, far beyond those in use: other wallets may not find it"
+                "output {output} is ours at index {index}, far beyond those in use: other wallets may not find it, and devices refuse it"
             )
         }
         Finding::Recovery { path } => {

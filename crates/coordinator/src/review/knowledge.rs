@@ -47,10 +47,13 @@ impl Situation {
                 coin.height.map_or(Age::Mempool, Age::Block)
             }));
         }
-        let mut knowledge = Knowledge {
-            used: tx.last_revealed(vault.id(), Keychain::Change)?,
-            ..Knowledge::default()
-        };
+        let mut knowledge = Knowledge::default();
+        for keychain in Keychain::ALL {
+            // Handed out here, or seen in use on the chain: another home may have handed it out.
+            let revealed = tx.last_revealed(vault.id(), keychain)?;
+            let seen = tx.ledger_highest_used(ledger, keychain)?;
+            knowledge.used[keychain.index()] = revealed.max(seen);
+        }
         for (place, output) in proposal.outputs().iter().enumerate() {
             if output.ours.is_none() {
                 let known = known(tx, vault, proposal, &output.txout.script_pubkey)?;

@@ -39,8 +39,8 @@ fn ends(address: &str) -> Option<Likeness> {
 /// What a home knows about a transaction beyond what the transaction says, looked up by the caller.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
-    /// The highest index in use on the change keychain.
-    pub used: Option<u32>,
+    /// The highest index in use on each keychain, in [`Keychain::index`]'s order.
+    pub used: [Option<u32>; 2],
     /// About some outputs, by their place.
     pub outputs: BTreeMap<usize, KnownOutput>,
 }

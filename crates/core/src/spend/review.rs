@@ -10,8 +10,8 @@ use crate::proposal::{Proposal, meets_after, meets_older};
 use crate::vault::Vault;
 use bitcoin::{Address, Amount, FeeRate, ScriptBuf, Weight, consensus};
 
-/// Change further ahead than this is easily lost: common devices refuse it (T09).
-const MAX_CHANGE_GAP: u32 = 200;
+/// What comes back further ahead than this is easily lost: common devices refuse it (T09).
+const MAX_GAP: u32 = 200;
 
 /// One output as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +60,8 @@ pub enum Finding {
     },
     /// Nothing leaves the vault.
     StaysInside,
-    /// Change at an index far ahead of what is in use.
-    DistantChange {
+    /// T09: an output of ours at an index far ahead of what is in use.
+    Distant {
         /// Index of the output.
         output: usize,
         /// Its derivation index.
@@ -103,7 +103,7 @@ pub struct Review {
 #[must_use]
 pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
     let knowledge = Knowledge {
-        used,
+        used: [None, used],
         ..Knowledge::default()
     };
     review_knowing(vault, proposal, &knowledge)
@@ -146,11 +146,21 @@ pub fn review_knowing(vault: &Vault, proposal: &Proposal, knowledge: &Knowledge)
         paths,
         findings: Vec::new(),
     };
-    review.findings = findings(vault, &review, knowledge.used);
+    let used = Keychain::ALL.map(|keychain| used(proposal, knowledge, keychain));
+    review.findings = findings(vault, &review, used);
     review
 }
 
-fn findings(vault: &Vault, review: &Review, used: Option<u32>) -> Vec<Finding> {
+/// The highest index that is certainly in use: what is known, and what the coins spent sit on.
+fn used(proposal: &Proposal, knowledge: &Knowledge, keychain: Keychain) -> u32 {
+    let coins = proposal.inputs().iter().map(|input| &input.derived);
+    let spent = coins.filter(|coin| coin.keychain == keychain);
+    let spent = spent.map(|coin| coin.index);
+    let known = knowledge.used[keychain.index()];
+    spent.chain(known).max().unwrap_or(0)
+}
+
+fn findings(vault: &Vault, review: &Review, used: [u32; 2]) -> Vec<Finding> {
     // What is ours can't be mistaken for somebody else's.
     let strangers = || {
         let recipients = review.recipients.iter();
@@ -171,12 +181,12 @@ fn findings(vault: &Vault, review: &Review, used: Option<u32>) -> Vec<Finding> {
     }));
     let first = strangers().filter(|to| to.paid_before == Some(false));
     findings.extend(first.map(|to| Finding::FirstPayment { output: to.output }));
-    for payment in &review.change {
-        if let Some((_, index)) = payment.ours
-            && index > used.unwrap_or(0).saturating_add(MAX_CHANGE_GAP)
+    for payment in review.recipients.iter().chain(&review.change) {
+        if let Some((keychain, index)) = payment.ours
+            && index > used[keychain.index()].saturating_add(MAX_GAP)
         {
             let output = payment.output;
-            findings.push(Finding::DistantChange { output, index });
+            findings.push(Finding::Distant { output, index });
         }
     }
     if review.sent() == Amount::ZERO {
