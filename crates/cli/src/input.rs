@@ -252,6 +252,7 @@ mod tests {
             value_sat: 1,
             height: None,
             reserved_by: None,
+            frozen: None,
             address: String::new(),
             keychain: String::new(),
             index: 0,

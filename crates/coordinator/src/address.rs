@@ -9,6 +9,8 @@ use quorate_core::text::check_line;
 use quorate_storage::CoinFilter;
 
 const MAX_LABEL: usize = 255;
+/// Why dust is left alone (T30).
+const FROZEN: &str = "dust sent to an address that was in use: spending it with other coins would show that they belong together";
 
 impl Coordinator {
     /// Hands out the next unused receive address. Its index is never handed out again.
@@ -91,6 +93,7 @@ impl Coordinator {
                         reserved_by: tx
                             .reserved_by(row.id, coin.outpoint, now, &[])?
                             .map(|id| id.to_string()),
+                        frozen: tx.is_dusting(ledger, &coin)?.then(|| FROZEN.to_owned()),
                         address: address.to_string(),
                         keychain: coin.keychain.to_string(),
                         index: coin.index,

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod alarms;
 mod broadcast;
 mod catch_up;
 mod error;
@@ -26,7 +27,7 @@ pub use error::{Error, Kind};
 pub use find::nearest;
 pub use homes::JournalText;
 pub use proposal::{Deadline, Revision, Spend, Terms};
-pub use review::Request;
+pub use review::{Request, review_alone};
 pub use signing::Incoming;
 pub use threads::Threads;
 pub use vault::{NewVault, VaultImport};

@@ -9,8 +9,6 @@ mod words;
 
 pub(crate) use list::DAMAGED;
 pub use make::{Deadline, Revision, Terms};
-pub(crate) use show::inputs;
-pub use show::{finding, payment, rate};
 
 use crate::facts::Known;
 use crate::view::ProposalView;
@@ -19,7 +17,7 @@ use bitcoin::{FeeRate, OutPoint, Psbt};
 use quorate_core::journal::Body;
 use quorate_core::proposal::abandon;
 use quorate_core::psbt::with_signatures as with_signatures_of;
-use quorate_core::spend::Recipient;
+use quorate_core::spend::{Recipient, device_limits, review};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
@@ -64,6 +62,22 @@ impl Coordinator {
             } else {
                 known.proposal.psbt().clone()
             })
+        })
+    }
+
+    /// What common devices may say to the request as a file of `bytes` bytes in this PSBT `version`.
+    /// Advice, unlike the limits that are kept here.
+    pub fn device_advice(
+        &mut self,
+        id: &str,
+        bytes: usize,
+        version: u32,
+    ) -> Result<Vec<String>, Error> {
+        self.with_proposal(id, |_, _, vault, known| {
+            let review = review(vault, &known.proposal, None);
+            let inputs = known.proposal.inputs().len();
+            let limits = device_limits(&review, inputs, bytes, version);
+            Ok(limits.iter().map(ToString::to_string).collect())
         })
     }
 

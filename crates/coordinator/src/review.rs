@@ -2,14 +2,20 @@
 //! say what it pays, what comes back, and who signed. No chain source is asked, and nothing that
 //! the coordinator's home says is needed.
 
-use crate::proposal::inputs;
+mod build;
+mod knowledge;
+mod timelocks;
+
+pub(crate) use build::{rate, reviewed};
+pub(crate) use knowledge::Situation;
+
 use crate::signing::refused;
-use crate::view::{self, FileReviewView};
-use crate::{Coordinator, Error, Incoming, vault_row};
-use quorate_core::keychain::Keychain;
+use crate::view::FileReviewView;
+use crate::{Coordinator, Error, Incoming, alarms, vault_row};
+use bitcoin::Network;
 use quorate_core::proposal::{PinError, Proposal, SignatureSet, SignedInputs};
 use quorate_core::psbt::{ForeignPsbt, admit, read};
-use quorate_core::spend::review;
+use quorate_core::spend::review_knowing;
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
 use quorate_storage::ReadTx;
@@ -23,42 +29,75 @@ impl Coordinator {
     ) -> Result<FileReviewView, Error> {
         let about = |error: Error| error.about(&escape(&file.name));
         let foreign = read(&file.bytes).map_err(|error| about(error.into()))?;
-        let (request, used) = self.store.read(|tx| {
+        self.store.read(|tx| {
             let request = spent_from(tx, &foreign, vault).map_err(about)?;
-            let used = tx.last_revealed(request.vault.id(), Keychain::Change)?;
-            Ok::<_, Error>((request, used))
-        })?;
-        let Request {
-            name,
-            vault,
-            proposal,
-        } = request;
-        let admission = admit(&proposal, &foreign, &SignatureSet::new())
-            .map_err(|error| about(error.into()))?;
-        let signatures = admission.new.iter().map(|one| (one.slot, one.signature));
-        let signed = SignedInputs::of(&proposal, &signatures.collect());
-        let review = review(&vault, &proposal, used);
-        let explained = vault.explain();
-        Ok(FileReviewView {
-            vault: name,
-            vault_id: vault.id().to_string(),
-            proposal: proposal.id().to_string(),
-            txid: proposal.txid().to_string(),
-            recipients: review.recipients.iter().map(view::payment).collect(),
-            change: review.change.iter().map(view::payment).collect(),
-            fee_sat: review.fee.to_sat(),
-            feerate_sat_vb: view::rate(&review),
-            inputs: inputs(&vault, &proposal, &signed),
-            refused: refused(&vault, &admission),
-            paths: review
-                .paths
-                .iter()
-                .filter_map(|&path| explained.get(path).cloned())
-                .collect(),
-            words: review.words.iter().map(ToString::to_string).collect(),
-            findings: review.findings.iter().map(view::finding).collect(),
+            view(Some(tx), &request, &foreign).map_err(about)
         })
     }
+
+    /// The same of a request that was found before.
+    pub fn review_request(
+        &mut self,
+        request: &Request,
+        foreign: &ForeignPsbt,
+    ) -> Result<FileReviewView, Error> {
+        self.store.read(|tx| view(Some(tx), request, foreign))
+    }
+}
+
+/// What a request in a file does, by a vault's descriptor in another file: no home is needed. What
+/// only a home knows (who was paid before, how old coins are) isn't said then.
+pub fn review_alone(
+    file: &Incoming,
+    network: Network,
+    descriptor: &Incoming,
+) -> Result<FileReviewView, Error> {
+    let about = |error: Error| error.about(&escape(&file.name));
+    let foreign = read(&file.bytes).map_err(|error| about(error.into()))?;
+    let text = String::from_utf8_lossy(&descriptor.bytes);
+    let vault = Vault::from_descriptor(network, &text, None)
+        .map_err(|error| Error::from(error).about(&escape(&descriptor.name)))?;
+    let proposal =
+        Proposal::check(&vault, foreign.psbt.clone()).map_err(|error| about(error.into()))?;
+    let request = Request {
+        name: descriptor.name.clone(),
+        vault,
+        proposal,
+    };
+    view(None, &request, &foreign).map_err(about)
+}
+
+fn view(
+    tx: Option<&ReadTx<'_>>,
+    request: &Request,
+    foreign: &ForeignPsbt,
+) -> Result<FileReviewView, Error> {
+    let Request {
+        name,
+        vault,
+        proposal,
+    } = request;
+    let admission = admit(proposal, foreign, &SignatureSet::new())?;
+    let signatures = admission.new.iter().map(|one| (one.slot, one.signature));
+    let signed = SignedInputs::of(proposal, &signatures.collect());
+    let mut situation = match tx {
+        Some(tx) => Situation::of(tx, vault, proposal)?,
+        None => Situation::default(),
+    };
+    for alarm in alarms::of_file(tx, vault, proposal, &admission.new)? {
+        if !situation.alarms.contains(&alarm) {
+            situation.alarms.push(alarm);
+        }
+    }
+    let review = review_knowing(vault, proposal, &situation.knowledge);
+    Ok(FileReviewView {
+        vault: name.clone(),
+        vault_id: vault.id().to_string(),
+        proposal: proposal.id().to_string(),
+        txid: proposal.txid().to_string(),
+        review: reviewed(vault, proposal, &signed, &review, &situation),
+        refused: refused(vault, &admission),
+    })
 }
 
 /// A file that was proven to be a spend of a vault of this home.

@@ -4,7 +4,7 @@ use crate::facts::Known;
 use crate::proposal::load;
 use crate::threads::Threads;
 use crate::view::{ErrorView, FileView, ImportView, RefusedView};
-use crate::{Coordinator, Error, Moment};
+use crate::{Coordinator, Error, Moment, alarms};
 use bitcoin::hex::DisplayHex;
 use quorate_core::journal::{Body, SignatureText};
 use quorate_core::proposal::ProposalId;
@@ -136,11 +136,21 @@ impl Coordinator {
             _ => None,
         };
         let shown = one.as_deref().map(|id| self.proposal(id)).transpose()?;
+        let now = self.now;
+        let findings = self.store.read(|tx| {
+            let mut findings = BTreeSet::new();
+            for id in &proposals {
+                let (_, vault, _) = load(tx, crate::find::proposal(tx, id)?, now)?;
+                findings.extend(alarms::of_vault(tx, &vault)?);
+            }
+            Ok::<_, Error>(findings.into_iter().collect())
+        })?;
         Ok(ImportView {
             proposal: one,
             accepted: files.iter().map(|file| file.accepted).sum(),
             known: files.iter().map(|file| file.known).sum(),
             refused: files.iter().flat_map(|file| file.refused.clone()).collect(),
+            findings,
             status: shown.as_ref().map(|view| view.status.clone()),
             next: shown.and_then(|view| view.next),
             files,

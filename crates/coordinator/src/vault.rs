@@ -2,7 +2,7 @@
 
 use crate::proposal::DAMAGED;
 use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
-use crate::{Coordinator, Error, Moment, facts, vault_row};
+use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
 use quorate_core::journal::{Birth, Body, MemberId};
 use quorate_core::key::CosignerKey;
@@ -226,7 +226,10 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
         first_addresses,
         paths,
         notes,
-        warnings: vault.warnings().iter().map(ToString::to_string).collect(),
+        warnings: alarms::of_vault(tx, vault)?
+            .into_iter()
+            .chain(vault.warnings().iter().map(ToString::to_string))
+            .collect(),
         balance: balance(tx, row.id, now)?,
         proposals,
     })

@@ -5,19 +5,17 @@ mod homes;
 mod import;
 mod journal;
 mod proposal;
+mod review;
 mod vault;
 
-pub use crate::proposal::{finding, payment, rate};
 pub use homes::{
     FolderView, JournalExportView, JournalImportView, MemberLineView, MemberView, MembersView,
     MembershipView, RefusedEntryView, SkippedView, TakenView, UnknownView,
 };
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, StateView, SyncView, VerifyView};
-pub use proposal::{
-    AnswerView, BroadcastView, FileReviewView, InputView, PaymentView, ProposalLineView,
-    ProposalView, ProposalsView,
-};
+pub use proposal::{AnswerView, BroadcastView, ProposalLineView, ProposalView, ProposalsView};
+pub use review::{FileReviewView, InputView, PaymentView, ReviewView, TimelockView};
 pub use vault::{
     AddressView, AddressesView, BalanceView, CoinView, CoinsView, CosignerView, InitView,
     VaultLineView, VaultView, VaultsView,

@@ -83,7 +83,10 @@ fn world() -> World {
         (honest.vault_id.clone(), honest.proposal.clone()),
         (vault.id, id.clone())
     );
-    assert_eq!(honest.words, office.proposal(&id).unwrap().words);
+    assert_eq!(
+        honest.review.words,
+        office.proposal(&id).unwrap().review.words
+    );
     World {
         _folders: folders,
         cosigner,
@@ -236,7 +239,7 @@ fn t33_of_20_ways_to_alter_the_file_20_are_caught() {
         let mut request = world.request.clone();
         alter(&mut request);
         if let Ok(shown) = review(&mut world.cosigner, &request) {
-            assert_ne!(shown.words, world.honest.words, "{what}");
+            assert_ne!(shown.review.words, world.honest.review.words, "{what}");
             assert_ne!(shown.txid, world.honest.txid, "{what}");
         }
     }

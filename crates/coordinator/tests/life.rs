@@ -191,7 +191,7 @@ fn t26_a_draft_is_not_handed_out_and_takes_no_signatures_words_or_sending() {
 fn a_draft_is_edited_freely_and_stays_one() {
     let mut world = World::new(&[100_000, 90_000]);
     let first = world.propose(150_000, 2, 2, &DRAFT).unwrap();
-    assert_eq!(first.inputs.len(), 2);
+    assert_eq!(first.review.inputs.len(), 2);
     let smaller = [pay(10_000)];
     let revision = Revision {
         recipients: Some(&smaller),
@@ -201,11 +201,14 @@ fn a_draft_is_edited_freely_and_stays_one() {
         .office
         .revise(&first.id, &revision, moment(3))
         .unwrap();
-    assert_eq!((second.status.as_str(), second.inputs.len()), ("draft", 1));
+    assert_eq!(
+        (second.status.as_str(), second.review.inputs.len()),
+        ("draft", 1)
+    );
     assert_eq!(second.memo.as_deref(), Some("invoice 17"));
     assert_eq!(world.status(&first.id), "replaced");
     let balance = world.office.balance("family").unwrap().reserved_sat;
-    assert_eq!(balance, second.inputs[0].value_sat);
+    assert_eq!(balance, second.review.inputs[0].value_sat);
 }
 
 #[test]
@@ -225,6 +228,7 @@ fn t17_an_edit_is_another_proposal_and_what_was_said_of_the_old_one_is_void() {
     assert!(new.answers.is_empty() && new.missing.len() == 3);
     let signed = |view: &ProposalView| {
         let mut words = view
+            .review
             .inputs
             .iter()
             .flat_map(|input| input.signatures.values());
@@ -235,11 +239,12 @@ fn t17_an_edit_is_another_proposal_and_what_was_said_of_the_old_one_is_void() {
     let view = world.office.proposal(&old).unwrap();
     assert!(signed(&view) && view.answers.len() == 1);
     assert!(
-        view.findings
+        view.review
+            .findings
             .iter()
             .any(|note| note.contains("can still send it")),
         "{:?}",
-        view.findings
+        view.review.findings
     );
     let refused = world.office.import(&[late], moment(4)).unwrap();
     let error = refused.files[0].error.as_ref().unwrap();
@@ -265,10 +270,12 @@ fn t26_a_replacement_spends_a_coin_of_the_old_one() {
             ..Terms::default()
         };
         let new = world.propose(35_000, 3, seed, &terms).unwrap();
-        let shared = new
-            .inputs
-            .iter()
-            .any(|input| old.inputs.iter().any(|one| one.outpoint == input.outpoint));
+        let shared = new.review.inputs.iter().any(|input| {
+            old.review
+                .inputs
+                .iter()
+                .any(|one| one.outpoint == input.outpoint)
+        });
         assert!(shared, "seed {seed}");
         assert_eq!(new.replaces.as_ref(), Some(&old.id));
         // More than the old coins hold: others come in addition.
@@ -278,11 +285,14 @@ fn t26_a_replacement_spends_a_coin_of_the_old_one() {
             ..Revision::default()
         };
         let more = world.office.revise(&new.id, &revision, moment(3)).unwrap();
-        assert!(more.inputs.len() >= 2, "seed {seed}");
+        assert!(more.review.inputs.len() >= 2, "seed {seed}");
         let shared = |input: &quorate_coordinator::view::InputView| {
-            new.inputs.iter().any(|one| one.outpoint == input.outpoint)
+            new.review
+                .inputs
+                .iter()
+                .any(|one| one.outpoint == input.outpoint)
         };
-        assert!(more.inputs.iter().any(shared), "seed {seed}");
+        assert!(more.review.inputs.iter().any(shared), "seed {seed}");
     }
 }
 
@@ -316,7 +326,7 @@ fn two_noes_of_three_reject_and_an_approval_or_a_signature_revives() {
     // Both noes sign after all.
     let view = world.office.import(&[file], moment(5)).unwrap();
     assert_eq!((view.accepted, view.status.as_deref()), (2, Some("ready")));
-    let notes = world.office.proposal(&id).unwrap().findings;
+    let notes = world.office.proposal(&id).unwrap().review.findings;
     let told = notes
         .iter()
         .filter(|note| note.contains("said no but has signed"));
@@ -550,7 +560,8 @@ fn t26_a_spend_to_ourselves_makes_a_given_up_proposal_impossible() {
     );
     assert_eq!(view.next.as_deref(), Some(offered.as_str()));
     assert!(
-        view.findings
+        view.review
+            .findings
             .iter()
             .any(|note| note.contains("can still send it"))
     );
@@ -563,10 +574,13 @@ fn t26_a_spend_to_ourselves_makes_a_given_up_proposal_impossible() {
         .cancel("family", &old, rate(2).unwrap(), None, false, moment(4))
         .unwrap();
     assert_eq!(
-        (cancel.inputs.len(), cancel.inputs[0].value_sat),
+        (
+            cancel.review.inputs.len(),
+            cancel.review.inputs[0].value_sat
+        ),
         (1, 100_000)
     );
-    assert!(cancel.recipients.is_empty() && cancel.change.len() == 1);
+    assert!(cancel.review.recipients.is_empty() && cancel.review.change.len() == 1);
     assert_eq!(cancel.replaces.as_ref(), Some(&old));
     world.sign(&cancel.id, &[1, 2]);
     world.broadcast(&cancel.id).unwrap();
@@ -577,6 +591,7 @@ fn t26_a_spend_to_ourselves_makes_a_given_up_proposal_impossible() {
     assert_eq!((view.status.as_str(), view.next), ("abandoned", None));
     assert!(
         !view
+            .review
             .findings
             .iter()
             .any(|note| note.contains("can still send it"))

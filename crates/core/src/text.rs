@@ -1,6 +1,7 @@
 //! Foreign text, made harmless. Labels, memos and names come from files that others wrote; a
 //! terminal obeys escape sequences and a reader believes reversed text.
 
+use crate::key::{SecretKind, find_secret};
 use std::fmt;
 
 /// Returns `text` with every character that could steer a terminal or reorder what is read
@@ -77,6 +78,16 @@ pub enum TextError {
         /// Characters allowed.
         max: usize,
     },
+    /// T21: something that must not be written down where others read.
+    #[error(
+        "{what} contains {kind}: a secret doesn't belong there, and one that was typed is no secret any more"
+    )]
+    Secret {
+        /// What the text is.
+        what: &'static str,
+        /// What was found.
+        kind: SecretKind,
+    },
     /// A character that [`escape`] would change, or one not allowed in a name.
     #[error("{what} contains the character {found}, which is not allowed there")]
     Forbidden {
@@ -103,7 +114,7 @@ pub fn check_name(what: &'static str, name: &str) -> Result<(), TextError> {
 }
 
 /// Checks one line of free text (a label, a memo): not empty, at most `max` characters, nothing
-/// that [`escape`] would change.
+/// that [`escape`] would change, and no private key or seed words.
 pub fn check_line(what: &'static str, text: &str, max: usize) -> Result<(), TextError> {
     if text.trim().is_empty() {
         return Err(TextError::Empty { what });
@@ -112,12 +123,15 @@ pub fn check_line(what: &'static str, text: &str, max: usize) -> Result<(), Text
     if len > max {
         return Err(TextError::TooLong { what, len, max });
     }
-    match text.chars().find(|&c| is_unsafe(c)) {
-        None => Ok(()),
-        Some(c) => Err(TextError::Forbidden {
+    if let Some(c) = text.chars().find(|&c| is_unsafe(c)) {
+        return Err(TextError::Forbidden {
             what,
             found: escape(&c.to_string()),
-        }),
+        });
+    }
+    match find_secret(text) {
+        None => Ok(()),
+        Some(kind) => Err(TextError::Secret { what, kind }),
     }
 }
 
@@ -147,6 +161,22 @@ mod tests {
         assert_eq!(escape("a\x1b[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(escape("pay \u{202e}live"), "pay \\u{202e}live");
         assert_eq!(escape("žluťoučký 財布 ok"), "žluťoučký 財布 ok");
+    }
+
+    #[allow(clippy::unwrap_used, reason = "tests")]
+    #[test]
+    fn t21_a_line_of_text_holds_no_secret() {
+        let words = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+        let key = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi";
+        let wif = "L4rK1yDtCWekvXuE6oXD9jCYfFNV2cWRpVuPLBcCU2z8TrisoyY1";
+        for secret in [words, key, wif] {
+            let error = check_line("the label", &format!("note {secret}"), 255).unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, TextError::Secret { .. }), "{text}");
+            assert!(!text.contains(&secret[..20]), "{text}");
+        }
+        let plain = "rent for the long winter, paid twice because the first one was returned";
+        assert_eq!(check_line("the label", plain, 255), Ok(()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use quorate_core::psbt::finalize;
 use quorate_core::spend::{
     FeeRefusal, Finding, Recipient, Request, Send, SpendError, propose, review,
 };
+use quorate_core::vault::Vault;
 
 const POLICIES: [(&str, usize); 8] = [
     ("2-of-3", 0),
@@ -353,9 +354,93 @@ fn t09_distant_change_is_pointed_out() {
         let findings = review(&world.vault, &proposal, None).findings;
         let found = findings
             .iter()
-            .any(|finding| matches!(finding, Finding::DistantChange { .. }));
+            .any(|finding| matches!(finding, Finding::Distant { .. }));
         assert_eq!(found, distant, "{index}");
     }
+}
+
+/// The index counts from what is in use: from what the caller knows, and from the coins spent.
+#[test]
+fn t09_the_gap_counts_from_what_is_in_use() {
+    let world = World::new("2-of-3", &[100_000]);
+    let recipients = [pay(50_000)];
+    let request = Request {
+        change_index: 250,
+        ..world.request(&recipients, 2)
+    };
+    let proposal = propose(&world.vault, &request).unwrap();
+    for (used, distant) in [(None, true), (Some(49), true), (Some(50), false)] {
+        let findings = review(&world.vault, &proposal, used).findings;
+        let found = findings
+            .iter()
+            .any(|one| matches!(one, Finding::Distant { index: 250, .. }));
+        assert_eq!(found, distant, "{used:?}");
+    }
+    // Money sent to a receive address of ours far ahead is as hard to find.
+    for (index, distant) in [(200, false), (201, true)] {
+        let ours = world.vault.derive(Keychain::Receive, index).unwrap();
+        let to = Recipient {
+            address: ours.address(Network::Regtest),
+            send: Send::Exactly(Amount::from_sat(50_000)),
+        };
+        let request_to = [to];
+        let mut psbt = propose(&world.vault, &world.request(&request_to, 2))
+            .unwrap()
+            .psbt()
+            .clone();
+        let place = psbt
+            .unsigned_tx
+            .output
+            .iter()
+            .position(|output| output.script_pubkey == ours.script_pubkey)
+            .unwrap();
+        // What the file says of the place is a hint, and only our derivation counts.
+        psbt.outputs[place].bip32_derivation = ours
+            .keys
+            .iter()
+            .map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
+            .collect();
+        let proposal = Proposal::check(&world.vault, psbt).unwrap();
+        let findings = review(&world.vault, &proposal, None).findings;
+        let found = findings
+            .iter()
+            .any(|one| matches!(one, Finding::Distant { .. }));
+        assert_eq!(found, distant, "{index}: {findings:?}");
+    }
+}
+
+/// Our keys, but on a branch that the vault doesn't have: nobody would look there for the money.
+#[test]
+fn t09_change_on_another_branch_is_no_change() {
+    let world = World::new("2-of-3", &[100_000]);
+    let text = world.vault.descriptor().split('#').next().unwrap();
+    let text = text.replace("<0;1>", "<0;7>");
+    let elsewhere = Vault::from_descriptor(Network::Regtest, &text, None).unwrap();
+    let hidden = elsewhere.derive(Keychain::Change, 0).unwrap();
+    let mut psbt = world.spend(50_000).unwrap().psbt().clone();
+    let place = psbt
+        .outputs
+        .iter()
+        .position(|output| !output.bip32_derivation.is_empty())
+        .unwrap();
+    psbt.unsigned_tx.output[place].script_pubkey = hidden.script_pubkey.clone();
+    psbt.outputs[place].witness_script = hidden.witness_script.clone();
+    psbt.outputs[place].bip32_derivation = hidden
+        .keys
+        .iter()
+        .map(|key| (key.public_key.inner, (key.fingerprint, key.path.clone())))
+        .collect();
+    // Claimed to be ours, it is refused; without the claim it is shown as a payment.
+    let claimed = Proposal::check(&world.vault, psbt.clone());
+    assert!(
+        matches!(claimed, Err(PinError::FakeChange { .. })),
+        "{claimed:?}"
+    );
+    psbt.outputs[place] = Default::default();
+    let proposal = Proposal::check(&world.vault, psbt).unwrap();
+    let seen = review(&world.vault, &proposal, None);
+    assert!(seen.change.is_empty());
+    assert_eq!(seen.recipients.len(), 2);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod fill;
 mod journal;
 mod ledger;
 mod migrate;
@@ -17,7 +18,7 @@ mod tx;
 
 pub use error::StorageError;
 pub use journal::{
-    AuthorCount, DamagedEntry, Device, ProposalHead, Rebuilt, RefusedEntry, Standing,
+    AuthorCount, DamagedEntry, Device, NonceUse, ProposalHead, Rebuilt, RefusedEntry, Standing,
     StoredAddress, StoredMember, StoredProposal, StoredVault, StoredWord, TableDifference, Waiting,
 };
 pub use ledger::{

@@ -12,6 +12,8 @@ struct Migration {
     version: i64,
     name: &'static str,
     sql: &'static str,
+    /// What SQL can't do.
+    fill: Option<fn(&WriteTx<'_>) -> Result<(), StorageError>>,
 }
 
 const MIGRATIONS: &[Migration] = &[
@@ -19,26 +21,37 @@ const MIGRATIONS: &[Migration] = &[
         version: 1,
         name: "ledger",
         sql: include_str!("../migrations/0001_ledger.sql"),
+        fill: None,
     },
     Migration {
         version: 2,
         name: "journal",
         sql: include_str!("../migrations/0002_journal.sql"),
+        fill: None,
     },
     Migration {
         version: 3,
         name: "script types",
         sql: include_str!("../migrations/0003_script_types.sql"),
+        fill: None,
     },
     Migration {
         version: 4,
         name: "members",
         sql: include_str!("../migrations/0004_members.sql"),
+        fill: None,
     },
     Migration {
         version: 5,
         name: "life",
         sql: include_str!("../migrations/0005_life.sql"),
+        fill: None,
+    },
+    Migration {
+        version: 6,
+        name: "review",
+        sql: include_str!("../migrations/0006_review.sql"),
+        fill: Some(crate::fill::review),
     },
 ];
 
@@ -114,6 +127,9 @@ fn run(
                     other => other,
                 }
             })?;
+            if let Some(fill) = migration.fill {
+                fill(&WriteTx::over(&tx))?;
+            }
             if Some(migration.version) == newest {
                 last(&tx)?;
             }
@@ -145,11 +161,13 @@ mod tests {
                 version: 1,
                 name: "good",
                 sql: "CREATE TABLE a (x INTEGER);",
+                fill: None,
             },
             Migration {
                 version: 2,
                 name: "broken",
                 sql: "CREATE TABLE b (x INTEGER); INSERT INTO nowhere VALUES (1);",
+                fill: None,
             },
         ];
         let error = run(&mut conn, Path::new("x"), &broken, |_| Ok(())).unwrap_err();

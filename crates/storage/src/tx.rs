@@ -29,6 +29,8 @@ pub struct WriteTx<'a> {
     read: ReadTx<'a>,
 }
 
+impl<'a> WriteTx<'a> {}
+
 impl<'a> Deref for WriteTx<'a> {
     type Target = ReadTx<'a>;
 

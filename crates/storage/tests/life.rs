@@ -2,28 +2,17 @@
 //! made anew when an older database is opened.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use bitcoin::OutPoint;
-use quorate_core::journal::{
-    Body, CloseReason, Content, Entry, EntryId, Judgement, MemberKey, VERSION, Word,
-};
+use common::{device, enrolled, golden, take_in};
+use quorate_core::journal::{Body, CloseReason, Entry, Word};
 use quorate_core::proposal::{ProposalId, Stage};
 use quorate_core::vault::VaultId;
-use quorate_storage::{Device, Store, StoredWord};
+use quorate_storage::{Store, StoredWord};
 use rusqlite::Connection;
 
 const AT: u64 = 1_700_000_000;
-
-fn golden() -> Vec<Entry> {
-    let lines = include_str!("../../core/tests/golden/journal-v1.txt").lines();
-    let lines = lines.filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (signature, text) = line.split_once(' ').unwrap();
-            let signature: Vec<u8> = bitcoin::hex::FromHex::from_hex(signature).unwrap();
-            Entry::check(text, &signature).unwrap()
-        })
-        .collect()
-}
 
 /// The vault's entry, and what it takes to say more about its one proposal.
 struct World {
@@ -32,27 +21,6 @@ struct World {
     proposal: ProposalId,
     psbt: String,
     keys: Vec<bitcoin::bip32::Xpub>,
-}
-
-/// The first author's home.
-fn device() -> Device {
-    Device {
-        key: MemberKey::from_bytes(&[1; 32]).unwrap(),
-        network: bitcoin::Network::Regtest,
-    }
-}
-
-fn take_in(store: &mut Store, entry: &Entry) {
-    let own = entry.content().author == device().key.id();
-    store
-        .write(|tx| {
-            if own {
-                tx.append(entry)
-            } else {
-                tx.take_in(entry, &Judgement::Sound)
-            }
-        })
-        .unwrap();
 }
 
 impl World {
@@ -72,18 +40,7 @@ impl World {
     }
 
     fn entry(&self, author: u8, seq: u64, at: u64, body: Body) -> Entry {
-        let key = MemberKey::from_bytes(&[author; 32]).unwrap();
-        let content = Content {
-            version: VERSION,
-            vault: self.vault,
-            author: key.id(),
-            seq,
-            // Which entry is linked makes no difference to what the entries amount to.
-            prev: (seq > 1).then(|| EntryId::from_bytes([9; 32])),
-            at,
-            body,
-        };
-        Entry::sign(content, &key).unwrap()
+        common::entry(self.vault, author, seq, at, body)
     }
 
     fn opened(&self, draft: bool, expires: Option<u64>, replaces: Option<ProposalId>) -> Body {
@@ -110,27 +67,11 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("quorate.db")).unwrap();
         store.write(|tx| tx.create_device(&device())).unwrap();
-        let enrolled = self.enrolled();
+        let enrolled = enrolled(self.vault, &[2]);
         for entry in std::iter::once(&self.added).chain(&enrolled).chain(entries) {
             take_in(&mut store, entry);
         }
         (folder, store)
-    }
-
-    /// The second author may speak.
-    fn enrolled(&self) -> [Entry; 2] {
-        let owner = device().key.id();
-        let member = MemberKey::from_bytes(&[2; 32]).unwrap().id();
-        let name = "bob".to_owned();
-        let body = Body::MemberAdded {
-            member,
-            name,
-            cosigner: None,
-        };
-        [
-            self.entry(1, 89, AT, Body::OwnerNamed { owner }),
-            self.entry(1, 90, AT, body),
-        ]
     }
 
     fn coin(&self) -> OutPoint {
@@ -142,11 +83,9 @@ impl World {
 /// Everything that two members say about one proposal, contradicting themselves and each other.
 fn everything(world: &World) -> Vec<Entry> {
     let other = ProposalId::from_bytes([3; 32]);
-    let [owner, member] = world.enrolled();
-    vec![
-        world.added.clone(),
-        owner,
-        member,
+    let mut entries = vec![world.added.clone()];
+    entries.extend(enrolled(world.vault, &[2]));
+    entries.extend([
         world.entry(1, 2, AT, world.opened(true, Some(AT + 9), None)),
         world.entry(2, 1, AT, world.opened(false, None, Some(other))),
         world.entry(2, 2, AT, world.opened(true, Some(AT + 9), Some(other))),
@@ -184,7 +123,8 @@ fn everything(world: &World) -> Vec<Entry> {
                 note: None,
             },
         ),
-    ]
+    ]);
+    entries
 }
 
 /// A small generator of our own, so that a failing order can be had again from its seed.
@@ -321,7 +261,10 @@ fn opening_an_older_database_makes_the_tables_anew() {
     }
     let before = store.read(|tx| tx.proposal_heads(None)).unwrap();
     drop(store);
-    let back = "DROP TABLE words; DROP TABLE submissions; DROP INDEX proposals_by_replaced;
+    let back = "DROP TABLE recipients; DROP TABLE nonces; DROP TABLE repeated_nonces;
+        DROP TRIGGER payees_go; DROP TABLE payees; DROP INDEX scripts_by_likeness;
+        ALTER TABLE scripts DROP COLUMN likeness;
+        DROP TABLE words; DROP TABLE submissions; DROP INDEX proposals_by_replaced;
         ALTER TABLE proposals DROP COLUMN draft; ALTER TABLE proposals DROP COLUMN expires;
         ALTER TABLE proposals DROP COLUMN replaces; ALTER TABLE proposals DROP COLUMN sent;
         ALTER TABLE proposals DROP COLUMN payees; ALTER TABLE proposals DROP COLUMN payee;

@@ -17,6 +17,7 @@ mod home;
 mod locate;
 pub mod node;
 mod program;
+pub mod rogue;
 mod rpc;
 
 pub use folder::Folder;

@@ -11,7 +11,8 @@ use quorate_coordinator::Error;
 pub(crate) enum Command {
     /// List the unspent coins of a vault, the largest first
     ///
-    /// A coin's short name is accepted by `quorate proposal create --coin`.
+    /// A coin's short name is accepted by `quorate proposal create --coin`. A frozen coin, dust that
+    /// somebody sent to an address in use, is spent only when it is named there.
     #[command(after_help = "Examples:
   quorate coin list family
   quorate coin list family --json")]
@@ -34,13 +35,15 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
             coin.height
                 .map_or_else(|| "mempool".to_owned(), |height| height.to_string()),
             format!("{} {}", coin.keychain, coin.index),
-            coin.reserved_by
-                .as_deref()
-                .map_or_else(|| "-".to_owned(), |id| short(id).to_owned()),
+            match (&coin.reserved_by, &coin.frozen) {
+                (Some(id), _) => format!("reserved by {}", short(id)),
+                (None, Some(reason)) => format!("frozen: {reason}"),
+                (None, None) => "-".to_owned(),
+            },
         ]
     });
     Answer::new(
         &view,
-        table(["coin", "amount", "block", "address", "reserved by"], rows),
+        table(["coin", "amount", "block", "address", "state"], rows),
     )
 }

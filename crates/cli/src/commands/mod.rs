@@ -9,13 +9,13 @@ mod homes;
 mod init;
 mod journal;
 mod member;
-mod payments;
 mod policy;
 mod proposal;
 mod psbt;
 mod psbt_file;
 
 mod reference;
+mod review;
 mod signer;
 mod simulated;
 mod sync;

@@ -5,8 +5,6 @@ mod list;
 mod make;
 mod show;
 
-pub(super) use show::signatures;
-
 use crate::context::Context;
 use crate::output::Answer;
 use crate::table::short;
@@ -181,7 +179,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         }
         Command::Review { id } => {
             let view = context.coordinator()?.proposal(&id)?;
-            Answer::new(&view, show::review(&view))
+            Answer::new(&view, show::review(&view, Context::moment()?.now))
         }
         Command::List { vault, all } => list::list(vault.as_deref(), all, context),
         Command::Export(args) => exchange::export(&args, context),
@@ -233,7 +231,7 @@ fn abandon(id: &str, note: Option<&str>, context: &Context) -> Result<Answer, Er
         short(&view.id),
         view.status
     );
-    for finding in &view.findings {
+    for finding in &view.review.findings {
         text.push_str(&format!("note: {}\n", escape(finding)));
     }
     if let Some(next) = &view.next {

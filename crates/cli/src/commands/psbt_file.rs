@@ -41,6 +41,22 @@ impl Version {
             Self::Zero
         }
     }
+
+    /// As BIP-0174 and BIP-0370 count.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::Zero => 0,
+            Self::Two => 2,
+        }
+    }
+
+    /// The binary form.
+    pub(crate) fn serialize(self, psbt: &Psbt) -> Result<Vec<u8>, Error> {
+        Ok(match self {
+            Self::Zero => psbt.serialize(),
+            Self::Two => serialize_v2(psbt)?,
+        })
+    }
 }
 
 /// What became of it.
@@ -68,10 +84,7 @@ impl PsbtFile {
     }
 
     pub(crate) fn deliver(&self, psbt: &Psbt, version: Version) -> Result<Delivered, Error> {
-        let binary = match version {
-            Version::Zero => psbt.serialize(),
-            Version::Two => serialize_v2(psbt)?,
-        };
+        let binary = version.serialize(psbt)?;
         let text = STANDARD.encode(&binary);
         let bytes = if self.binary {
             binary

@@ -21,7 +21,14 @@ pub(super) struct Offer {
     pub(super) coins: Vec<Available>,
     /// All of them, rather than a choice.
     pub(super) exactly: bool,
-    pub(super) left_out: Option<String>,
+    pub(super) left_out: Vec<String>,
+}
+
+/// What can be tried, and what was never on offer.
+pub(super) struct Offers {
+    pub(super) tries: Vec<Offer>,
+    /// T30: dust on addresses that were in use.
+    pub(super) frozen: Amount,
 }
 
 /// The offers to try one after the other until there is enough. Coins that somebody else has just
@@ -35,7 +42,7 @@ pub(super) fn offers(
     spend: &Spend<'_>,
     (tip, now): (u32, u64),
     replaced: &[ProposalId],
-) -> Result<Vec<Offer>, Error> {
+) -> Result<Offers, Error> {
     let ledger = crate::ledger_row(tx, row.id)?;
     let age = age(vault, spend.path);
     let usable = |coin: &Coin| {
@@ -44,19 +51,25 @@ pub(super) fn offers(
             && !(age.is_some() && coin.height.is_none())
     };
     if !spend.coins.is_empty() {
-        return Ok(vec![Offer {
-            coins: named(tx, row, ledger, spend.coins, now, usable)?,
-            exactly: true,
-            left_out: None,
-        }]);
+        return Ok(Offers {
+            tries: vec![Offer {
+                coins: named(tx, row, ledger, spend.coins, now, usable)?,
+                exactly: true,
+                left_out: Vec::new(),
+            }],
+            frozen: Amount::ZERO,
+        });
     }
-    let mut coins = Vec::new();
+    let (mut coins, mut frozen) = (Vec::new(), Vec::new());
     for coin in tx.ledger_coins(ledger, CoinFilter::default(), CANDIDATES)? {
-        if usable(&coin)
-            && tx
-                .reserved_by(row.id, coin.outpoint, now, replaced)?
-                .is_none()
-        {
+        let reserved = tx.reserved_by(row.id, coin.outpoint, now, replaced)?;
+        if !usable(&coin) || reserved.is_some() {
+            continue;
+        }
+        // T30: who sent it would learn from the spend which coins belong together.
+        if tx.is_dusting(ledger, &coin)? {
+            frozen.push(coin);
+        } else {
             coins.push(coin);
         }
     }
@@ -65,30 +78,42 @@ pub(super) fn offers(
         None => coin.height.is_some() || coin.keychain == Keychain::Change,
     };
     let (first, rest): (Vec<Coin>, Vec<Coin>) = coins.iter().cloned().partition(preferred);
-    let everything = Offer {
-        coins: coins.iter().map(candidate).collect(),
-        exactly: false,
-        left_out: None,
-    };
-    if first.is_empty() || rest.is_empty() {
-        return Ok(vec![everything]);
-    }
     let all_that_is_there = spend
         .recipients
         .iter()
         .any(|recipient| recipient.send == Send::All);
+    let dust = (all_that_is_there && !frozen.is_empty()).then(|| told(&frozen, Left::Frozen));
+    let everything = Offer {
+        coins: coins.iter().map(candidate).collect(),
+        exactly: false,
+        left_out: dust.iter().cloned().collect(),
+    };
+    let frozen = frozen.iter().map(|coin| coin.value).sum();
+    if first.is_empty() || rest.is_empty() {
+        let tries = vec![everything];
+        return Ok(Offers { tries, frozen });
+    }
+    let why = match age {
+        Some(_) => Left::Unripe,
+        None => Left::Unconfirmed,
+    };
     let preferred = Offer {
         coins: first.iter().map(candidate).collect(),
         exactly: false,
-        left_out: all_that_is_there.then(|| told(&rest, age.is_some())),
+        left_out: all_that_is_there
+            .then(|| told(&rest, why))
+            .into_iter()
+            .chain(dust)
+            .collect(),
     };
     // A recovery out of unripe coins couldn't be sent yet; that has to be asked for by naming them.
     let only = age.is_some();
-    Ok(if only {
+    let tries = if only {
         vec![preferred]
     } else {
         vec![preferred, everything]
-    })
+    };
+    Ok(Offers { tries, frozen })
 }
 
 /// The age in blocks that the path asks of its coins.
@@ -147,19 +172,38 @@ pub(super) fn candidate(coin: &Coin) -> Available {
     }
 }
 
-fn told(coins: &[Coin], by_age: bool) -> String {
+/// Why coins were left out.
+#[derive(Clone, Copy)]
+enum Left {
+    Unripe,
+    Unconfirmed,
+    Frozen,
+}
+
+fn told(coins: &[Coin], why: Left) -> String {
     let sum: Amount = coins.iter().map(|coin| coin.value).sum();
     let sum = sum.to_sat();
-    match (coins.len(), by_age) {
-        (1, true) => format!("a coin of {sum} sat was left out: its timelock hasn't run out"),
-        (1, false) => format!("a coin of {sum} sat was left out: it isn't confirmed yet"),
-        (count, true) => {
+    let (what, was, them) = match coins.len() {
+        1 => (
+            format!("a coin of {sum} sat"),
+            "was",
+            ["its", "it isn't", "it is"],
+        ),
+        count => (
+            format!("{count} coins of {sum} sat together"),
+            "were",
+            ["their", "they aren't", "they are"],
+        ),
+    };
+    let [own, not, is] = them;
+    let why = match why {
+        Left::Unripe => format!("{own} timelock hasn't run out"),
+        Left::Unconfirmed => format!("{not} confirmed yet"),
+        Left::Frozen => {
             format!(
-                "{count} coins of {sum} sat together were left out: their timelock hasn't run out"
+                "{is} dust sent to addresses that were in use; name coins with --coin to spend them"
             )
         }
-        (count, false) => {
-            format!("{count} coins of {sum} sat together were left out: they aren't confirmed yet")
-        }
-    }
+    };
+    format!("{what} {was} left out: {why}")
 }

@@ -5,7 +5,7 @@ use super::{MAX_MEMO, Spend, coins, show};
 use crate::facts::Known;
 use crate::view::ProposalView;
 use crate::{Coordinator, Error, Moment, vault_row};
-use bitcoin::{FeeRate, OutPoint, Transaction};
+use bitcoin::{Amount, FeeRate, OutPoint, Transaction};
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, Purpose, Stage};
@@ -258,13 +258,16 @@ fn make(
         Some(old) if old.must_share() => {
             let sweep = |to: &Recipient| to.send == Send::All;
             let all = !order.back && spend.recipients.iter().any(sweep);
-            old.offers(tx, vault, row, spend.path, at, all)?
+            coins::Offers {
+                tries: old.offers(tx, vault, row, spend.path, at, all)?,
+                frozen: Amount::ZERO,
+            }
         }
         Some(old) => coins::offers(tx, vault, row, spend, at, &old.ids())?,
         None => coins::offers(tx, vault, row, spend, at, &[])?,
     };
-    let (proposal, left_out) = first_that_suffices(vault, &request, &offers)
-        .map_err(|error| refused(tx, row, error, now))?;
+    let (proposal, left_out) = first_that_suffices(vault, &request, &offers.tries)
+        .map_err(|error| refused(tx, row, offers.frozen, error, now))?;
     if tx.proposal(proposal.id())?.is_some() {
         return Err(Error::refused(
             "exists",
@@ -309,7 +312,7 @@ fn make(
         .ok_or_else(|| Error::storage("storage", "the proposal wasn't stored"))?;
     let known = Known::load(tx, vault, stored, now)?;
     let mut view = show::view(tx, row, vault, &known)?;
-    view.findings.extend(left_out);
+    view.review.findings.extend(left_out);
     Ok(view)
 }
 
@@ -318,7 +321,7 @@ fn first_that_suffices(
     vault: &Vault,
     request: &Request<'_>,
     offers: &[coins::Offer],
-) -> Result<(Proposal, Option<String>), SpendError> {
+) -> Result<(Proposal, Vec<String>), SpendError> {
     let last = offers.len().saturating_sub(1);
     for (place, offer) in offers.iter().enumerate() {
         let request = Request {
@@ -332,7 +335,7 @@ fn first_that_suffices(
             Err(error) => return Err(error),
         }
     }
-    propose(vault, request).map(|proposal| (proposal, None))
+    propose(vault, request).map(|proposal| (proposal, Vec::new()))
 }
 
 /// The previous transactions of the chosen coins, out of the ledger.
@@ -346,13 +349,26 @@ impl Previous for FromLedger<'_> {
 }
 
 /// Adds what else could be done when there isn't enough.
-fn refused(tx: &ReadTx<'_>, row: &StoredVault, error: SpendError, now: u64) -> Error {
+fn refused(
+    tx: &ReadTx<'_>,
+    row: &StoredVault,
+    frozen: Amount,
+    error: SpendError,
+    now: u64,
+) -> Error {
     let short = matches!(error, SpendError::NotEnough { .. });
     let error = Error::from(error);
     let reserved = crate::vault::balance(tx, row.id, now).map_or(0, |balance| balance.reserved_sat);
     if short && reserved > 0 {
         return error.hint(format!(
             "{reserved} sat more are reserved by open proposals: see `quorate proposal list {}`",
+            row.name
+        ));
+    }
+    if short && frozen > Amount::ZERO {
+        return error.hint(format!(
+            "{} sat more are dust sent to addresses that were in use: `quorate coin list {}` shows it, and --coin spends it",
+            frozen.to_sat(),
             row.name
         ));
     }

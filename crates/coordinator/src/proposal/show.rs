@@ -3,11 +3,11 @@
 use super::words::answers;
 use crate::Error;
 use crate::facts::Known;
-use crate::view::{InputView, PaymentView, ProposalLineView, ProposalView};
+use crate::review::{Situation, rate, reviewed};
+use crate::view::{ProposalLineView, ProposalView};
 use bitcoin::{Amount, relative};
-use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Place, Proposal, ProposalId, Rival, SignedInputs, Stage, Status};
-use quorate_core::spend::{Finding, Payment, Review, review};
+use quorate_core::proposal::{Place, ProposalId, Rival, Stage, Status};
+use quorate_core::spend::{Review, review, review_knowing};
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
 use std::collections::BTreeSet;
@@ -19,27 +19,26 @@ pub(crate) fn view(
     vault: &Vault,
     known: &Known,
 ) -> Result<ProposalView, Error> {
-    let used = tx.last_revealed(row.id, Keychain::Change)?;
-    let review = review(vault, &known.proposal, used);
+    let situation = Situation::of(tx, vault, &known.proposal)?;
+    let review = review_knowing(vault, &known.proposal, &situation.knowledge);
     let replaced_by = tx.replaced_by(known.row.id)?.into_iter().next();
-    let tip = tx.ledger_balance(crate::ledger_row(tx, row.id)?)?.height;
+    let tip = situation.tip;
     let status = known.status();
-    let explained = vault.explain();
     let height = match known.facts.place {
         Place::Block { height } => Some(height),
         Place::Nowhere | Place::Mempool => None,
     };
+    let mut seen = reviewed(vault, &known.proposal, &known.signed, &review, &situation);
+    seen.findings.extend(findings(vault, known, replaced_by));
+    let said_twice = crate::homes::said_twice(tx, known.row.id)?;
+    seen.findings.extend(said_twice);
     Ok(ProposalView {
         id: known.row.id.to_string(),
         vault: row.name.clone(),
         txid: known.txid.to_string(),
         status: status.word().to_owned(),
         memo: known.row.memo.clone(),
-        fee_sat: review.fee.to_sat(),
-        feerate_sat_vb: rate(&review),
-        recipients: review.recipients.iter().map(payment).collect(),
-        change: review.change.iter().map(payment).collect(),
-        inputs: inputs(vault, &known.proposal, &known.signed),
+        review: seen,
         missing: missing(vault, known),
         needed: needed(vault, known, &review).0,
         threshold: needed(vault, known, &review).1,
@@ -58,42 +57,11 @@ pub(crate) fn view(
         confirmations: height
             .zip(tip)
             .map_or(0, |(height, tip)| (tip + 1).saturating_sub(height)),
-        paths: review
-            .paths
-            .iter()
-            .filter_map(|&path| explained.get(path).cloned())
-            .collect(),
         not_before: not_before(known).filter(|&from| tip.is_none_or(|tip| from > tip + 1)),
-        words: review.words.iter().map(ToString::to_string).collect(),
-        findings: {
-            let said_twice = crate::homes::said_twice(tx, known.row.id)?;
-            let findings = findings(vault, known, &review, replaced_by);
-            findings.into_iter().chain(said_twice).collect()
-        },
         opened_at: known.row.opened_at,
         note: known.row.note.clone(),
         next: next(row, vault, known, &review, replaced_by),
     })
-}
-
-/// The grid: each coin, and who of the cosigners signed for it.
-pub(crate) fn inputs(vault: &Vault, proposal: &Proposal, signed: &SignedInputs) -> Vec<InputView> {
-    let word = |is_signed: bool| if is_signed { "signed" } else { "missing" }.to_owned();
-    let inputs = proposal.inputs().iter();
-    inputs
-        .zip(signed.signed.iter().zip(&signed.satisfied))
-        .map(|(input, (signed, satisfied))| InputView {
-            outpoint: input.outpoint.to_string(),
-            value_sat: input.prevout.value.to_sat(),
-            signatures: vault
-                .cosigners()
-                .iter()
-                .enumerate()
-                .map(|(at, cosigner)| (cosigner.name.clone(), word(signed.contains(&at))))
-                .collect(),
-            satisfied: *satisfied,
-        })
-        .collect()
 }
 
 /// One line about it.
@@ -118,25 +86,6 @@ pub(crate) fn line(row: &StoredVault, vault: &Vault, known: &Known) -> ProposalL
         next: next(row, vault, known, &review, None),
         fault: None,
     }
-}
-
-/// An output as a view.
-#[must_use]
-pub fn payment(payment: &Payment) -> PaymentView {
-    PaymentView {
-        address: payment.address.as_ref().map(ToString::to_string),
-        amount_sat: payment.amount.to_sat(),
-        index: payment.ours.map(|(_, index)| index),
-        script: payment.script.to_hex_string(),
-    }
-}
-
-/// To two digits, for people; the fee itself is exact.
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-#[must_use]
-pub fn rate(review: &Review) -> f64 {
-    let rate = review.fee.to_sat() as f64 * 4.0 / review.weight.to_wu().max(1) as f64;
-    (rate * 100.0).round() / 100.0
 }
 
 fn missing(vault: &Vault, known: &Known) -> Vec<String> {
@@ -183,13 +132,8 @@ fn needed(vault: &Vault, known: &Known, review: &Review) -> (usize, usize) {
 }
 
 /// What to look at twice: in the transaction, and in what became of the proposal.
-fn findings(
-    vault: &Vault,
-    known: &Known,
-    review: &Review,
-    replaced_by: Option<ProposalId>,
-) -> Vec<String> {
-    let mut findings: Vec<String> = review.findings.iter().map(finding).collect();
+fn findings(vault: &Vault, known: &Known, replaced_by: Option<ProposalId>) -> Vec<String> {
+    let mut findings = Vec::new();
     let signed = |cosigner: &usize| known.signed.signed.iter().any(|one| one.contains(cosigner));
     for name in names(
         vault,
@@ -293,25 +237,5 @@ fn next(
         | Status::Abandoned
         | Status::Expired
         | Status::Rejected => None,
-    }
-}
-
-/// A finding in a sentence.
-#[must_use]
-pub fn finding(finding: &Finding) -> String {
-    match finding {
-        Finding::HighFee(refusal) => refusal.to_string(),
-        Finding::Burn { output } => {
-            format!("output {output} burns its amount: nobody can ever spend it")
-        }
-        Finding::StaysInside => "nothing leaves the vault".to_owned(),
-        Finding::DistantChange { output, index } => {
-            format!(
-                "output {output} is change at index {index}, far beyond those in use: other wallets may not find it"
-            )
-        }
-        Finding::Recovery { path } => {
-            format!("it spends by path {}, which a timelock guards", path + 1)
-        }
     }
 }

@@ -102,6 +102,7 @@ impl Old {
                     && tx
                         .reserved_by(row.id, coin.outpoint, now, self.ids())?
                         .is_none()
+                    && !tx.is_dusting(ledger, &coin)?
                 {
                     coins.push(coin);
                 }
@@ -111,7 +112,7 @@ impl Old {
         let offer = |count: usize| Offer {
             coins: coins[..count].iter().map(candidate).collect(),
             exactly: true,
-            left_out: None,
+            left_out: Vec::new(),
         };
         // A spend of more coins than this is refused anyway.
         let last = coins.len().min(first.max(MAX_COINS));

@@ -13,6 +13,8 @@ pub struct ImportView {
     pub known: usize,
     /// Signatures not taken.
     pub refused: Vec<RefusedView>,
+    /// Alarms about the keys of the vaults that the files are for (T32).
+    pub findings: Vec<String>,
     /// The proposal's status afterwards.
     pub status: Option<String>,
     /// The same for each file.

@@ -1,8 +1,7 @@
-//! Proposals, and requests in files.
+//! Proposals.
 
-use super::RefusedView;
+use super::ReviewView;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// A proposal, with the grid of who signed what.
 #[derive(Debug, Clone, Serialize)]
@@ -17,16 +16,9 @@ pub struct ProposalView {
     pub status: String,
     /// What it is for.
     pub memo: Option<String>,
-    /// Inputs less outputs.
-    pub fee_sat: u64,
-    /// By worst-case signature sizes.
-    pub feerate_sat_vb: f64,
-    /// Everything that leaves the vault.
-    pub recipients: Vec<PaymentView>,
-    /// What comes back, proven by our own derivation.
-    pub change: Vec<PaymentView>,
-    /// The coins spent, and who signed for each.
-    pub inputs: Vec<InputView>,
+    /// What it does, with the grid of who signed what.
+    #[serde(flatten)]
+    pub review: ReviewView,
     /// Cosigners who could still sign, while signatures are missing.
     pub missing: Vec<String>,
     /// Signatures still needed on the input that lacks most.
@@ -49,14 +41,8 @@ pub struct ProposalView {
     pub height: Option<u32>,
     /// Blocks that confirm it.
     pub confirmations: u32,
-    /// The spending paths whose locks it can meet, in plain words.
-    pub paths: Vec<String>,
     /// The first block height that can hold it, when a timelock still runs.
     pub not_before: Option<u32>,
-    /// Eight words over the whole transaction, to compare by voice.
-    pub words: Vec<String>,
-    /// What to look at twice.
-    pub findings: Vec<String>,
     /// When it was opened, seconds since 1970.
     pub opened_at: u64,
     /// Why it was closed, in a person's words.
@@ -78,32 +64,6 @@ pub struct AnswerView {
     pub at: u64,
     /// The member who wrote it down.
     pub author: String,
-}
-
-/// One output.
-#[derive(Debug, Clone, Serialize)]
-pub struct PaymentView {
-    /// Its address; `null` for scripts without one.
-    pub address: Option<String>,
-    /// How much.
-    pub amount_sat: u64,
-    /// The derivation index, when it is ours.
-    pub index: Option<u32>,
-    /// The script, hex.
-    pub script: String,
-}
-
-/// One input.
-#[derive(Debug, Clone, Serialize)]
-pub struct InputView {
-    /// `txid:vout`.
-    pub outpoint: String,
-    /// What it is worth.
-    pub value_sat: u64,
-    /// For each cosigner `signed` or `missing`.
-    pub signatures: BTreeMap<String, String>,
-    /// Whether its signatures satisfy a spending path.
-    pub satisfied: bool,
 }
 
 /// Several proposals.
@@ -146,38 +106,6 @@ pub struct ProposalLineView {
     pub fault: Option<String>,
     /// The command to type next.
     pub next: Option<String>,
-}
-
-/// A request in a file, judged by our own copy of the vault alone: nothing that the file or
-/// another home says about it is repeated here.
-#[derive(Debug, Clone, Serialize)]
-pub struct FileReviewView {
-    /// The vault's name.
-    pub vault: String,
-    /// Its id, to be compared between homes.
-    pub vault_id: String,
-    /// The proposal's id.
-    pub proposal: String,
-    /// Id of the transaction, signed or not.
-    pub txid: String,
-    /// Everything that leaves the vault.
-    pub recipients: Vec<PaymentView>,
-    /// What comes back, proven by our own derivation.
-    pub change: Vec<PaymentView>,
-    /// Inputs less outputs.
-    pub fee_sat: u64,
-    /// By worst-case signature sizes.
-    pub feerate_sat_vb: f64,
-    /// The coins spent, and whose valid signatures are in the file.
-    pub inputs: Vec<InputView>,
-    /// Signatures in the file that aren't valid.
-    pub refused: Vec<RefusedView>,
-    /// The spending paths whose locks it can meet, in plain words.
-    pub paths: Vec<String>,
-    /// Eight words over the whole transaction, to compare by voice.
-    pub words: Vec<String>,
-    /// What to look at twice.
-    pub findings: Vec<String>,
 }
 
 /// The transaction went out.

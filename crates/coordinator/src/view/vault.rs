@@ -131,6 +131,8 @@ pub struct CoinView {
     pub height: Option<u32>,
     /// The open proposal that spends it.
     pub reserved_by: Option<String>,
+    /// Why it isn't spent unless it is named, if it isn't.
+    pub frozen: Option<String>,
     /// The address it sits on.
     pub address: String,
     /// `receive` or `change`.

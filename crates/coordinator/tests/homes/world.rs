@@ -96,10 +96,10 @@ impl Home {
     /// Whose signatures are there on every input.
     pub(crate) fn signers(&mut self, proposal: &str) -> Vec<String> {
         let view = self.office.proposal(proposal).unwrap();
-        let names = view.inputs[0].signatures.keys();
+        let names = view.review.inputs[0].signatures.keys();
         names
             .filter(|name| {
-                let mut inputs = view.inputs.iter();
+                let mut inputs = view.review.inputs.iter();
                 inputs.all(|input| input.signatures[*name] == "signed")
             })
             .cloned()

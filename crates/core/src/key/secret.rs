@@ -72,24 +72,39 @@ fn is_wif(word: &str) -> bool {
             }))
 }
 
-/// Twelve words in a row as long as BIP39's, however they are separated or numbered. Plain prose
-/// has shorter and longer ones in between; and an opening bracket ends the row, because a script
-/// with many locks (`sln:older(5),sln:older(9)`) is no list of words.
+/// Of twelve words in a row so many may be mistyped, or be none of BIP39's English ones.
+const MISTYPED: usize = 3;
+
+/// Twelve words in a row as long as BIP39's, however they are separated or numbered, nine of them of
+/// its English list; of other languages, a text that is nothing but such words, as many as a mnemonic
+/// has. Plain prose is neither. An opening bracket ends the row, because a script with many locks
+/// (`sln:older(5),sln:older(9)`) is no list of words.
 fn has_seed_words(text: &str) -> bool {
-    text.split('(').any(|part| {
-        let mut run = 0;
-        part.split(|c: char| !c.is_alphanumeric()).any(|word| {
+    let mut nothing_else = !text.contains('(');
+    let mut count = 0;
+    for part in text.split('(') {
+        // For each word of the row, whether it is in the list.
+        let mut row: Vec<bool> = Vec::new();
+        for word in part.split(|c: char| !c.is_alphanumeric()) {
             let like_a_word =
                 (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
             let separator = word.len() <= 2 && word.bytes().all(|b| b.is_ascii_digit());
-            run = match (like_a_word, separator) {
-                (true, _) => run + 1,
-                (false, true) => run,
-                (false, false) => 0,
-            };
-            run >= 12
-        })
-    })
+            if like_a_word {
+                let word = word.to_ascii_lowercase();
+                row.push(bip39::Language::English.find_word(&word).is_some());
+                count += 1;
+            } else if !separator {
+                row.clear();
+                nothing_else = false;
+            }
+            let newest = row.len().saturating_sub(12);
+            if row.len() >= 12 && row[newest..].iter().filter(|known| !**known).count() <= MISTYPED
+            {
+                return true;
+            }
+        }
+    }
+    nothing_else && matches!(count, 12 | 15 | 18 | 21 | 24)
 }
 
 #[cfg(test)]
@@ -103,8 +118,18 @@ mod tests {
         assert_eq!(find_secret(words), Some(SecretKind::SeedWords));
         let numbered = words.replace(' ', "\n7. ");
         assert_eq!(find_secret(&numbered), Some(SecretKind::SeedWords));
-        let locks = "sln:older(5),".repeat(12);
-        assert_eq!(find_secret(&locks), None);
+        let three_mistyped = words.replacen("abandon", "abandin", 3).to_uppercase();
+        assert_eq!(find_secret(&three_mistyped), Some(SecretKind::SeedWords));
+        let among_prose = format!("the seed is {words} and nobody knows it");
+        assert_eq!(find_secret(&among_prose), Some(SecretKind::SeedWords));
+        let italian = "abaco abbaglio abbinato abete abisso abolire abrasivo abrogato accadere \
+                       accenno accusato acetone";
+        assert_eq!(find_secret(italian), Some(SecretKind::SeedWords));
+        for count in [6, 13] {
+            assert_eq!(find_secret(&"sln:older(5),".repeat(count)), None);
+        }
+        let prose = "rent for the long winter, paid twice because the first one was returned";
+        assert_eq!(find_secret(prose), None);
         let wif = "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ";
         assert_eq!(find_secret(wif), Some(SecretKind::PrivateKey));
         let mistyped = wif.replace("jvh", "jvj");

@@ -2,6 +2,8 @@
 //! from a transaction to what a person must see before signing.
 
 mod build;
+mod devices;
+mod likeness;
 mod limits;
 mod random;
 mod recipients;
@@ -10,8 +12,10 @@ mod review;
 mod select;
 
 pub use build::{SpendError, propose};
+pub use devices::{DeviceLimit, device_limits};
+pub use likeness::{Acquaintance, Knowledge, KnownOutput, Likeness, likeness};
 pub use limits::{BurnRefusal, FeeLimits, FeeRefusal};
 pub use request::{Available, Previous, Recipient, Request, Send};
 pub(crate) use review::usable_paths;
-pub use review::{Finding, Payment, Review, review, words};
+pub use review::{Finding, Payment, Review, review, review_knowing, words};
 pub use select::Shortage;

@@ -1,6 +1,7 @@
 //! What a person must see before signing, out of the transaction itself and the vault's own
 //! derivation. Nothing a file claims about itself is repeated here.
 
+use super::likeness::{Acquaintance, Knowledge, likeness};
 use super::limits::{BurnRefusal, FeeLimits, FeeRefusal};
 use crate::journal::tagged;
 use crate::keychain::Keychain;
@@ -9,8 +10,8 @@ use crate::proposal::{Proposal, meets_after, meets_older};
 use crate::vault::Vault;
 use bitcoin::{Address, Amount, FeeRate, ScriptBuf, Weight, consensus};
 
-/// Change further ahead than this is easily lost: common devices refuse it (T09).
-const MAX_CHANGE_GAP: u32 = 200;
+/// What comes back further ahead than this is easily lost: common devices refuse it (T09).
+const MAX_GAP: u32 = 200;
 
 /// One output as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +26,31 @@ pub struct Payment {
     pub amount: Amount,
     /// Where the vault derives it, when it is the vault's own.
     pub ours: Option<(Keychain, u32)>,
+    /// The name of another vault of this home, when it is that one's.
+    pub vault: Option<String>,
+    /// Whether it was paid before; `None` when there is no home at hand that could know.
+    pub paid_before: Option<bool>,
+    /// T30: a known address with the same first and last characters.
+    pub like: Option<(Address, Acquaintance)>,
 }
 
 /// Something a person should know before signing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
+    /// T30: paid to an address that looks like a known one and is another.
+    LookAlike {
+        /// Index of the output.
+        output: usize,
+        /// The one that is known.
+        known: Address,
+        /// How it is known.
+        because: Acquaintance,
+    },
+    /// Paid to somebody for the first time, as far as this home knows.
+    FirstPayment {
+        /// Index of the output.
+        output: usize,
+    },
     /// Fee over the usual limits.
     HighFee(FeeRefusal),
     /// An output that burns money.
@@ -39,8 +60,8 @@ pub enum Finding {
     },
     /// Nothing leaves the vault.
     StaysInside,
-    /// Change at an index far ahead of what is in use.
-    DistantChange {
+    /// T09: an output of ours at an index far ahead of what is in use.
+    Distant {
         /// Index of the output.
         output: usize,
         /// Its derivation index.
@@ -81,13 +102,31 @@ pub struct Review {
 /// it is known.
 #[must_use]
 pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
+    let knowledge = Knowledge {
+        used: [None, used],
+        ..Knowledge::default()
+    };
+    review_knowing(vault, proposal, &knowledge)
+}
+
+/// [`review`] by somebody who knows more than the transaction says.
+#[must_use]
+pub fn review_knowing(vault: &Vault, proposal: &Proposal, knowledge: &Knowledge) -> Review {
     let outputs = proposal.outputs().iter().enumerate();
-    let payments = outputs.map(|(output, judged)| Payment {
-        output,
-        script: judged.txout.script_pubkey.clone(),
-        address: Address::from_script(&judged.txout.script_pubkey, vault.network()).ok(),
-        amount: judged.txout.value,
-        ours: judged.ours,
+    let payments = outputs.map(|(output, judged)| {
+        let known = knowledge.outputs.get(&output);
+        Payment {
+            output,
+            script: judged.txout.script_pubkey.clone(),
+            address: Address::from_script(&judged.txout.script_pubkey, vault.network()).ok(),
+            amount: judged.txout.value,
+            ours: judged.ours.or_else(|| known?.ours),
+            vault: known.and_then(|known| known.vault.clone()),
+            paid_before: known.map(|known| known.paid_before),
+            like: known
+                .and_then(|known| known.like.clone())
+                .or_else(|| beside(vault, proposal, output)),
+        }
     });
     // A payment to one of our receive addresses is a payment, not change.
     let is_change = |payment: &Payment| matches!(payment.ours, Some((Keychain::Change, _)));
@@ -107,21 +146,47 @@ pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
         paths,
         findings: Vec::new(),
     };
+    let used = Keychain::ALL.map(|keychain| used(proposal, knowledge, keychain));
     review.findings = findings(vault, &review, used);
     review
 }
 
-fn findings(vault: &Vault, review: &Review, used: Option<u32>) -> Vec<Finding> {
-    let burns = review.burns().map(|payment| Finding::Burn {
-        output: payment.output,
+/// The highest index that is certainly in use: what is known, and what the coins spent sit on.
+fn used(proposal: &Proposal, knowledge: &Knowledge, keychain: Keychain) -> u32 {
+    let coins = proposal.inputs().iter().map(|input| &input.derived);
+    let spent = coins.filter(|coin| coin.keychain == keychain);
+    let spent = spent.map(|coin| coin.index);
+    let known = knowledge.used[keychain.index()];
+    spent.chain(known).max().unwrap_or(0)
+}
+
+fn findings(vault: &Vault, review: &Review, used: [u32; 2]) -> Vec<Finding> {
+    // What is ours can't be mistaken for somebody else's.
+    let strangers = || {
+        let recipients = review.recipients.iter();
+        recipients.filter(|to| to.ours.is_none() && to.vault.is_none() && to.address.is_some())
+    };
+    let alike = strangers().filter_map(|to| {
+        let (known, because) = to.like.clone()?;
+        let output = to.output;
+        Some(Finding::LookAlike {
+            output,
+            known,
+            because,
+        })
     });
-    let mut findings: Vec<Finding> = burns.collect();
-    for payment in &review.change {
-        if let Some((_, index)) = payment.ours
-            && index > used.unwrap_or(0).saturating_add(MAX_CHANGE_GAP)
+    let mut findings: Vec<Finding> = alike.collect();
+    findings.extend(review.burns().map(|payment| Finding::Burn {
+        output: payment.output,
+    }));
+    let first = strangers().filter(|to| to.paid_before == Some(false));
+    findings.extend(first.map(|to| Finding::FirstPayment { output: to.output }));
+    for payment in review.recipients.iter().chain(&review.change) {
+        if let Some((keychain, index)) = payment.ours
+            && index > used[keychain.index()].saturating_add(MAX_GAP)
         {
             let output = payment.output;
-            findings.push(Finding::DistantChange { output, index });
+            findings.push(Finding::Distant { output, index });
         }
     }
     if review.sent() == Amount::ZERO {
@@ -174,6 +239,17 @@ impl Review {
         let payments = self.recipients.iter();
         payments.filter(|to| to.script.is_op_return() && to.amount > Amount::ZERO)
     }
+}
+
+/// Another output of the same transaction whose address has the same ends.
+fn beside(vault: &Vault, proposal: &Proposal, output: usize) -> Option<(Address, Acquaintance)> {
+    let script = |output: usize| &proposal.outputs()[output].txout.script_pubkey;
+    let ends = |output: usize| likeness(script(output), vault.network());
+    let mine = ends(output)?;
+    let mut others = 0..proposal.outputs().len();
+    let other = others.find(|&at| script(at) != script(output) && ends(at) == Some(mine))?;
+    let address = Address::from_script(script(other), vault.network()).ok()?;
+    Some((address, Acquaintance::Beside))
 }
 
 /// The spending paths whose timelocks this transaction's fields can meet on every input.

@@ -2,6 +2,7 @@
 
 mod entries;
 mod judgements;
+mod known;
 mod life;
 mod projection;
 mod read;
@@ -11,6 +12,7 @@ mod trust;
 
 pub use entries::{DamagedEntry, Device};
 pub use judgements::{RefusedEntry, Waiting};
+pub use known::NonceUse;
 pub use life::{ProposalHead, StoredWord};
 pub use read::{StoredAddress, StoredProposal, StoredVault};
 pub use rebuild::{Rebuilt, TableDifference};

@@ -20,13 +20,17 @@ use quorate_core::journal::{
     Body, CloseReason, Content, EntryId, Judgement, MemberId, SignatureText,
 };
 use quorate_core::key::KeyIdentity;
-use quorate_core::proposal::ProposalId;
+use quorate_core::proposal::{Nonce, ProposalId};
 use quorate_core::psbt::final_txid;
+use quorate_core::spend::likeness;
 use quorate_core::vault::VaultId;
 use rusqlite::params;
 
 /// The projected tables.
-pub(super) const TABLES: [&str; 12] = [
+pub(super) const TABLES: [&str; 15] = [
+    "recipients",
+    "repeated_nonces",
+    "nonces",
     "words",
     "submissions",
     "reservations",
@@ -265,6 +269,7 @@ fn opened(
         payments.len(),
         payments.first().map(|output| output.script_pubkey.as_bytes()),
     ])?;
+    note_recipients(tx, proposal, unsigned)?;
     for input in &unsigned.input {
         tx.prepare(
             "INSERT OR IGNORE INTO reservations (vault, txid, vout, proposal)
@@ -291,6 +296,7 @@ fn signed(
     signature: &SignatureText,
     at: u64,
 ) -> Result<(), StorageError> {
+    let (key, value) = (bytes(&signature.public_key)?, bytes(&signature.signature)?);
     tx.prepare(
         "INSERT INTO signatures (proposal, input, public_key, signature, added_at)
          VALUES (?1, ?2, ?3, ?4, ?5)
@@ -300,10 +306,67 @@ fn signed(
     .execute(params![
         proposal.to_bytes(),
         signature.input,
-        bytes(&signature.public_key)?,
-        bytes(&signature.signature)?,
+        key,
+        value,
         at,
     ])?;
+    note_nonce(tx, proposal, signature.input, &key, &value)
+}
+
+/// Whom a proposal would pay, with the ends of the addresses (T30).
+fn note_recipients(
+    tx: &WriteTx<'_>,
+    proposal: ProposalId,
+    unsigned: &Transaction,
+) -> Result<(), StorageError> {
+    // The home's network is that of all its vaults; the entry that names the vault's may come later.
+    let network = tx.device()?.map(|device| device.network);
+    let mut note = tx.prepare(
+        "INSERT OR IGNORE INTO recipients (proposal, output, script, likeness)
+         VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (output, txout) in (0u32..).zip(&unsigned.output) {
+        let script = &txout.script_pubkey;
+        let likeness = network.and_then(|network| likeness(script, network));
+        note.execute(params![
+            proposal.to_bytes(),
+            output,
+            script.as_bytes(),
+            likeness
+        ])?;
+    }
+    Ok(())
+}
+
+/// T32: notes a signature's one-time number, and whether it was used for another signature. Also
+/// for a slot that has a signature already: what two signatures give away, they give away whichever
+/// of them is kept.
+fn note_nonce(
+    tx: &WriteTx<'_>,
+    proposal: ProposalId,
+    input: u32,
+    key: &[u8],
+    signature: &[u8],
+) -> Result<(), StorageError> {
+    let Some(nonce) = Nonce::of(key, signature) else {
+        return Ok(());
+    };
+    tx.prepare(
+        "INSERT OR IGNORE INTO nonces (r, public_key, s, proposal, input)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        nonce.r,
+        nonce.key,
+        nonce.s,
+        proposal.to_bytes(),
+        input
+    ])?;
+    tx.prepare(
+        "INSERT OR IGNORE INTO repeated_nonces (r) SELECT ?1 WHERE EXISTS
+         (SELECT 1 FROM nonces WHERE r = ?1 AND (public_key, s) <> (?2, ?3))",
+    )?
+    .execute(params![nonce.r, nonce.key, nonce.s])?;
     Ok(())
 }
 

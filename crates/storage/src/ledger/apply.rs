@@ -43,6 +43,9 @@ impl WriteTx<'_> {
         }
         let new = self.put_transaction(found, tx, place, seen)?;
         self.put_coins(found, place)?;
+        if !found.spends.is_empty() {
+            self.note_payees(found.vault, &found.txid, tx)?;
+        }
         Ok(new)
     }
 

@@ -11,6 +11,7 @@ mod audit;
 mod chain;
 mod codec;
 mod mempool;
+mod payees;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod plans;

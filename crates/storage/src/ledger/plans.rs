@@ -5,10 +5,12 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 10] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
+    ("known.rs", include_str!("../journal/known.rs")),
     ("mempool.rs", include_str!("mempool.rs")),
+    ("payees.rs", include_str!("payees.rs")),
     ("query.rs", include_str!("query.rs")),
     ("scan.rs", include_str!("scan.rs")),
     ("scripts.rs", include_str!("scripts.rs")),
@@ -16,9 +18,10 @@ const SOURCES: [(&str, &str); 8] = [
     ("vaults.rs", include_str!("vaults.rs")),
 ];
 
-/// Read whole on purpose: the vaults are few, and what is seen of or waits in the mempool is as much
+/// Read whole on purpose: the vaults are few, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
 /// as the mempool, not as the history.
-const READ_WHOLE: [&str; 4] = [
+const READ_WHOLE: [&str; 5] = [
+    "SCAN repeated_nonces",
     "SCAN ledger_vault",
     "SCAN mempool_seen",
     "SCAN transactions USING INDEX transactions_unconfirmed",

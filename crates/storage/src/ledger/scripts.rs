@@ -5,6 +5,7 @@ use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::{Network, Script, ScriptBuf};
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Owner, VaultRow, scripts_needed};
+use quorate_core::spend::likeness;
 use quorate_core::vault::Vault;
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,7 +160,7 @@ impl WriteTx<'_> {
             return Ok(Vec::new());
         };
         let mut insert = self.prepare(
-            "INSERT INTO scripts (vault, keychain, idx, script) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO scripts (vault, keychain, idx, script, likeness) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
         let mut added = Vec::new();
         for index in derived..needed {
@@ -170,7 +171,9 @@ impl WriteTx<'_> {
                     reason: error.to_string(),
                 })?
                 .script_pubkey;
-            insert.execute((row.0, codec::number(keychain), index, script.as_bytes()))?;
+            let likeness = likeness(&script, vault.network());
+            let keychain = codec::number(keychain);
+            insert.execute((row.0, keychain, index, script.as_bytes(), likeness))?;
             added.push(script);
         }
         self.prepare("UPDATE ledger_keychain SET derived = ?3 WHERE vault = ?1 AND keychain = ?2")?

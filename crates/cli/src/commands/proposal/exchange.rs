@@ -2,6 +2,7 @@
 
 use super::show;
 use crate::commands::psbt_file::{PsbtFile, Version};
+use crate::commands::review;
 use crate::context::Context;
 use crate::files;
 use crate::output::Answer;
@@ -44,6 +45,10 @@ struct ExportView {
     cosigner: Option<String>,
     /// Signatures that the PSBT already holds.
     signatures: usize,
+    /// What to look at twice before it is signed.
+    findings: Vec<String>,
+    /// Limits of devices that it exceeds. Neither the network nor Quorate has them.
+    advice: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,12 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
         check_cosigner(&proposal, cosigner)?;
     }
     let psbt = coordinator.export(&args.id, !args.without_signatures)?;
+    let bytes = args.psbt_version.serialize(&psbt)?.len();
+    let version = args.psbt_version.number();
+    let advice = coordinator.device_advice(&args.id, bytes, version)?;
+    for one in &advice {
+        context.output.remark(&format!("advice: {}", escape(one)));
+    }
     let delivered = args.file.deliver(&psbt, args.psbt_version)?;
     let view = ExportView {
         proposal: proposal.id,
@@ -68,6 +79,8 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
             .iter()
             .map(|input| input.partial_sigs.len())
             .sum(),
+        findings: proposal.review.findings,
+        advice,
         file: delivered.file,
         psbt: delivered.psbt,
     };
@@ -89,6 +102,7 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
 
 fn check_cosigner(proposal: &ProposalView, name: &str) -> Result<(), Error> {
     let names: Vec<&str> = proposal
+        .review
         .inputs
         .first()
         .map(|input| input.signatures.keys().map(String::as_str).collect())
@@ -198,6 +212,7 @@ fn report(view: &ImportView) -> String {
             ));
         }
     }
+    text.push_str(&review::findings(&view.findings));
     if let (Some(id), Some(status)) = (&view.proposal, &view.status) {
         text.push_str(&format!("{} is {status}\n", show::name(id)));
     }

@@ -1,45 +1,29 @@
 //! How proposals look.
 
 use crate::amount::btc;
-use crate::commands::payments::payments;
+use crate::commands::review;
 use crate::date;
-use crate::table::{grid as any_table, lines, short, short_outpoint, table};
+use crate::table::{grid as any_table, lines, short, short_outpoint};
 use quorate_coordinator::view::{InputView, ProposalView};
 use quorate_core::text::escape;
 
 /// Who signed what: coins by cosigners.
 pub(super) fn grid(view: &ProposalView) -> String {
     let mut text = head(view);
-    text.push_str(&payments(&view.recipients, &view.change));
+    text.push_str(&review::payments(&view.review));
     text.push('\n');
     text.push_str(&with_words(view));
     if let Some(lacks) = lacks(view.needed, &view.missing) {
         text.push_str(&format!("needs {lacks}\n"));
     }
+    text.push_str(&review::findings(&view.review.findings));
     text.push_str(&notes(view));
     text
 }
 
 /// What a person must see before signing.
-pub(super) fn review(view: &ProposalView) -> String {
-    let mut text = head(view);
-    text.push_str(&payments(&view.recipients, &view.change));
-    text.push('\n');
-    let coins = view
-        .inputs
-        .iter()
-        .map(|input| [input.outpoint.clone(), btc(input.value_sat)]);
-    text.push_str(&table(["spends", "amount"], coins));
-    text.push_str("\ncan be signed as:\n");
-    for path in &view.paths {
-        text.push_str(&format!("  {}\n", escape(path)));
-    }
-    text.push_str(&format!(
-        "words to compare with the other cosigners by voice:\n  {}\n",
-        view.words.join(" ")
-    ));
-    text.push_str(&notes(view));
-    text
+pub(super) fn review(view: &ProposalView, now: u64) -> String {
+    head(view) + &review::described(&view.review, now) + &notes(view)
 }
 
 fn head(view: &ProposalView) -> String {
@@ -71,10 +55,7 @@ fn head(view: &ProposalView) -> String {
             .map(|id| ("replaced by", id.clone())),
     );
     pairs.push(("transaction", view.txid.clone()));
-    pairs.push((
-        "fee",
-        format!("{} ({:.2} sat/vB)", btc(view.fee_sat), view.feerate_sat_vb),
-    ));
+    pairs.push(review::fee(&view.review));
     pairs.extend(
         view.note
             .as_deref()
@@ -83,7 +64,7 @@ fn head(view: &ProposalView) -> String {
     lines(&pairs)
 }
 
-pub(crate) fn signatures(inputs: &[InputView]) -> String {
+fn signatures(inputs: &[InputView]) -> String {
     let (head, rows) = cells(inputs);
     any_table(head, rows)
 }
@@ -91,10 +72,14 @@ pub(crate) fn signatures(inputs: &[InputView]) -> String {
 /// The grid with a row of what the cosigners said, and their reasons below.
 fn with_words(view: &ProposalView) -> String {
     if view.answers.is_empty() {
-        return signatures(&view.inputs);
+        return signatures(&view.review.inputs);
     }
-    let (head, mut rows) = cells(&view.inputs);
-    let names = view.inputs.first().map(|input| input.signatures.keys());
+    let (head, mut rows) = cells(&view.review.inputs);
+    let names = view
+        .review
+        .inputs
+        .first()
+        .map(|input| input.signatures.keys());
     let mut row = vec!["said".to_owned(), String::new()];
     row.extend(names.into_iter().flatten().map(|name| {
         let said = view.answers.iter().any(|answer| answer.cosigner == *name);
@@ -156,9 +141,6 @@ fn notes(view: &ProposalView) -> String {
             "note: a timelock runs, no block before {height} can hold it\n"
         ));
     }
-    for finding in &view.findings {
-        text.push_str(&format!("note: {}\n", escape(finding)));
-    }
     if let Some(next) = &view.next {
         text.push_str(&format!("next: {}\n", escape(next)));
     }
@@ -173,12 +155,14 @@ pub(super) fn name(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quorate_coordinator::view::{AnswerView, InputView, PaymentView};
+    use quorate_coordinator::view::{AnswerView, InputView, PaymentView, ReviewView, TimelockView};
 
     fn view() -> ProposalView {
         let input = |n: u8, signed: &[&str]| InputView {
             outpoint: format!("{}:{n}", "ab".repeat(32)),
             value_sat: 100_000_000,
+            height: Some(600),
+            confirmations: Some(12),
             signatures: ["alice", "bob", "carol"]
                 .map(|name| {
                     (
@@ -196,8 +180,13 @@ mod tests {
         };
         let payment = |address: &str, amount_sat, index| PaymentView {
             address: Some(address.to_owned()),
+            output: 0,
             amount_sat,
             index,
+            keychain: index.map(|_| "change".to_owned()),
+            vault: None,
+            paid_before: index.is_none().then_some(false),
+            looks_like: index.is_none().then(|| "bcrt1qrecipixxent".to_owned()),
             script: "00".to_owned(),
         };
         ProposalView {
@@ -206,11 +195,27 @@ mod tests {
             txid: "ef".repeat(32),
             status: "collecting".to_owned(),
             memo: Some("pay \u{202e}evil\x1b[2J".to_owned()),
-            fee_sat: 282,
-            feerate_sat_vb: 2.01,
-            recipients: vec![payment("bcrt1qrecipient", 50_000_000, None)],
-            change: vec![payment("bcrt1qchange", 149_999_718, Some(4))],
-            inputs: vec![input(0, &["alice"]), input(1, &[])],
+            review: ReviewView {
+                fee_sat: 282,
+                feerate_sat_vb: 2.01,
+                recipients: vec![payment("bcrt1qrecipient", 50_000_000, None)],
+                change: vec![payment("bcrt1qchange", 149_999_718, Some(4))],
+                inputs: vec![input(0, &["alice"]), input(1, &[])],
+                can_sign: ["alice", "bob", "carol"].map(str::to_owned).to_vec(),
+                paths: vec!["2 of alice, bob and carol, at any time".to_owned()],
+                timelocks: vec![TimelockView {
+                    kind: "height".to_owned(),
+                    inputs: Vec::new(),
+                    blocks: None,
+                    seconds: None,
+                    height: Some(700),
+                    time: None,
+                    blocks_left: Some(88),
+                }],
+                words: ["one", "two", "three"].map(str::to_owned).to_vec(),
+                findings: vec!["look twice".to_owned()],
+                payees_known: true,
+            },
             missing: vec!["bob".to_owned(), "carol".to_owned()],
             needed: 1,
             threshold: 2,
@@ -228,10 +233,7 @@ mod tests {
             seen: "nowhere".to_owned(),
             height: None,
             confirmations: 0,
-            paths: vec!["2 of alice, bob and carol, at any time".to_owned()],
             not_before: Some(700),
-            words: ["one", "two", "three"].map(str::to_owned).to_vec(),
-            findings: vec!["look twice".to_owned()],
             opened_at: 0,
             note: None,
             next: Some("quorate proposal export cdcdcdcdcdcd --for bob -o bob.psbt".to_owned()),
@@ -266,7 +268,7 @@ mod tests {
 
     #[test]
     fn t33_the_review_shows_everything_that_is_signed() {
-        let text = review(&view());
+        let text = review(&view(), 0);
         for part in [
             "bcrt1qrecipient",
             "0.50000000 BTC",
@@ -278,6 +280,12 @@ mod tests {
             &"ef".repeat(32),
             "one two three",
             "note: look twice",
+            "block 600, 12 confirmations",
+            "first payment",
+            "looks like bcrt1qrecipixxent, which is another",
+            "can sign: alice, bob, carol",
+            "2 of alice, bob and carol, at any time",
+            "block 700, 88 blocks from now, about 1970-01-01 14:40 UTC (an estimate",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
@@ -285,7 +293,7 @@ mod tests {
 
     #[test]
     fn t35_foreign_text_does_not_reach_the_terminal() {
-        for text in [grid(&view()), review(&view())] {
+        for text in [grid(&view()), review(&view(), 0)] {
             assert!(text.contains("pay \\u{202e}evil\\u{1b}[2J"), "{text}");
             assert!(!text.contains(['\x1b', '\u{202e}']));
         }

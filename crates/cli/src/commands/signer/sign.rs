@@ -1,17 +1,17 @@
 //! `quorate signer sign`: what a cosigner looks at, and the signatures. A PSBT is signed only after
 //! the core's check proved it a spend of a vault that was imported here.
 
-use super::summary::{SignView, summary, view};
+use super::summary::{SignView, summary};
 use crate::commands::psbt_file::{PsbtFile, Version};
 use crate::context::Context;
 use crate::output::Answer;
 use crate::{failure, files, passphrase, terminal};
 use bitcoin::Psbt;
+use quorate_coordinator::view::FileReviewView;
 use quorate_coordinator::{Coordinator, DATABASE, Error};
-use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, SignatureSet};
 use quorate_core::psbt::{self, ForeignPsbt};
-use quorate_core::spend::{self, FeeLimits};
+use quorate_core::spend::FeeLimits;
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
 use quorate_signer::{KeyInfo, Keystore};
@@ -54,8 +54,14 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
     // What is refused whatever the key is should be known before a passphrase is typed.
     quorate_signer::examine(&request.vault, &request.proposal, &request.psbt, &fees)
         .map_err(|error| failure::sign(&error).about(&name))?;
-    let review = spend::review(&request.vault, &request.proposal, used(&request.proposal));
-    let mut view = view(&request.name, &key, &request.proposal, &review);
+    let mut view = SignView {
+        key: key.name.clone(),
+        inputs_signed: 0,
+        inputs_signed_before: 0,
+        request: request.view,
+        file: None,
+        psbt: None,
+    };
     ask(args, context, &view)?;
     let passphrase = args.passphrase.of(&args.name)?;
     let signed = store
@@ -81,22 +87,20 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
 }
 
 fn done(view: &SignView) -> String {
+    let inputs = view.request.review.inputs.len();
     match (view.inputs_signed, view.inputs_signed_before) {
         (0, _) => "nothing to add: this key has signed every input before".to_owned(),
-        (new, 0) => format!("signed {new} of {} inputs", view.inputs),
-        (new, before) => format!(
-            "signed {new} of {} inputs, {before} were signed before",
-            view.inputs
-        ),
+        (new, 0) => format!("signed {new} of {inputs} inputs"),
+        (new, before) => format!("signed {new} of {inputs} inputs, {before} were signed before"),
     }
 }
 
 /// A PSBT, proven to be a spend of one of this data folder's vaults.
 struct Request {
-    /// The vault's name.
-    name: String,
     vault: Vault,
     proposal: Proposal,
+    /// What it does, as this home sees it.
+    view: FileReviewView,
     /// The version it was given in, which it keeps.
     version: Version,
     /// As it was given, with those of its signatures that verify.
@@ -116,11 +120,13 @@ impl Request {
         if !home.join(DATABASE).exists() {
             return Err(Error::no_vault());
         }
-        let found = Coordinator::open(&home)?.request(&foreign, args.vault.as_deref())?;
+        let mut coordinator = Coordinator::open(&home)?;
+        let found = coordinator.request(&foreign, args.vault.as_deref())?;
         check_cosigner(key, &found.name, &found.vault)?;
         let psbt = with_valid_signatures(&found.proposal, &foreign)?;
+        let view = coordinator.review_request(&found, &foreign)?;
         Ok(Self {
-            name: found.name,
+            view,
             vault: found.vault,
             proposal: found.proposal,
             version: Version::of(&foreign),
@@ -157,22 +163,14 @@ fn with_valid_signatures(proposal: &Proposal, foreign: &ForeignPsbt) -> Result<P
     Ok(whole)
 }
 
-/// The highest change index known to be in use: that of the coins spent.
-fn used(proposal: &Proposal) -> Option<u32> {
-    let coins = proposal.inputs().iter().map(|input| &input.derived);
-    coins
-        .filter(|coin| coin.keychain == Keychain::Change)
-        .map(|coin| coin.index)
-        .max()
-}
-
 /// Shows what is to be signed, and asks where somebody can be asked. Without a terminal the one who
 /// started the program has decided; with `--yes` too.
 fn ask(args: &SignArgs, context: &Context, view: &SignView) -> Result<(), Error> {
     let asks = !args.yes && terminal::is_attended();
     // A question without what it is about would be no question, so --json doesn't silence it.
     if asks || context.output.is_chatty() {
-        context.output.ask(&summary(view));
+        let now = Context::moment()?.now;
+        context.output.ask(&summary(&view.request, now));
     }
     let question = format!("Sign this with the key `{}`?", view.key);
     if !asks || terminal::confirm(context.output, &question)? {
