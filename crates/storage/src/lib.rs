@@ -18,8 +18,9 @@ mod tx;
 
 pub use error::StorageError;
 pub use journal::{
-    AuthorCount, DamagedEntry, Device, NonceUse, ProposalHead, Rebuilt, RefusedEntry, Standing,
-    StoredAddress, StoredMember, StoredProposal, StoredVault, StoredWord, TableDifference, Waiting,
+    AuthorCount, DamagedEntry, Device, FoundHead, NonceUse, ProposalHead, Rebuilt, RefusedEntry,
+    Standing, StoredAddress, StoredMember, StoredProposal, StoredVault, StoredWord,
+    TableDifference, Waiting,
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,

@@ -8,12 +8,14 @@ use std::path::Path;
 /// "QRT1": marks the file as ours, so that a foreign database is never touched.
 pub(crate) const APPLICATION_ID: i32 = 0x5152_5431;
 
+type Fill = fn(&WriteTx<'_>) -> Result<(), StorageError>;
+
 struct Migration {
     version: i64,
     name: &'static str,
     sql: &'static str,
     /// What SQL can't do.
-    fill: Option<fn(&WriteTx<'_>) -> Result<(), StorageError>>,
+    fill: Option<Fill>,
 }
 
 const MIGRATIONS: &[Migration] = &[

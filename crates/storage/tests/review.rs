@@ -11,7 +11,7 @@ use quorate_core::journal::{Body, Entry, SignatureText};
 use quorate_core::proposal::ProposalId;
 use quorate_core::spend::likeness;
 use quorate_core::vault::VaultId;
-use quorate_storage::{StorageError, Store};
+use quorate_storage::Store;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -60,9 +60,7 @@ fn said(vault: VaultId, author: u8, signatures: &[(u8, u8, u8, u8)]) -> Entry {
 }
 
 fn repeated(store: &mut Store) -> Vec<[u8; 32]> {
-    store
-        .read(|tx| tx.repeated_nonces().map_err(StorageError::from))
-        .unwrap()
+    store.read(|tx| tx.repeated_nonces()).unwrap()
 }
 
 #[test]

@@ -263,7 +263,7 @@ fn make(
                 frozen: Amount::ZERO,
             }
         }
-        Some(old) => coins::offers(tx, vault, row, spend, at, &old.ids())?,
+        Some(old) => coins::offers(tx, vault, row, spend, at, old.ids())?,
         None => coins::offers(tx, vault, row, spend, at, &[])?,
     };
     let (proposal, left_out) = first_that_suffices(vault, &request, &offers.tries)

@@ -39,6 +39,9 @@ pub struct ProposalHead {
     pub payee: Option<ScriptBuf>,
 }
 
+/// The id of a proposal, and the rest, unless its row can't be read.
+pub type FoundHead = (ProposalId, Result<ProposalHead, StorageError>);
+
 /// An author's newest word about a cosigner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredWord {
@@ -67,10 +70,7 @@ const HOLDS: &str = "(proposals.expires IS NULL OR proposals.expires > ?2
 impl ReadTx<'_> {
     /// The proposals of a vault, or of all, oldest first, in short. One whose row can't be read
     /// costs no other: its id, and why.
-    pub fn proposal_heads(
-        &self,
-        vault: Option<VaultId>,
-    ) -> Result<Vec<(ProposalId, Result<ProposalHead, StorageError>)>, StorageError> {
+    pub fn proposal_heads(&self, vault: Option<VaultId>) -> Result<Vec<FoundHead>, StorageError> {
         let mut statement = self.prepare(
             "SELECT id, vault, coalesce(final_txid, releases.txid), memo, opened_at, expires, replaces,
                     closings.reason,

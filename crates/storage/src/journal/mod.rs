@@ -13,7 +13,7 @@ mod trust;
 pub use entries::{DamagedEntry, Device};
 pub use judgements::{RefusedEntry, Waiting};
 pub use known::NonceUse;
-pub use life::{ProposalHead, StoredWord};
+pub use life::{FoundHead, ProposalHead, StoredWord};
 pub use read::{StoredAddress, StoredProposal, StoredVault};
 pub use rebuild::{Rebuilt, TableDifference};
 pub use state::AuthorCount;
