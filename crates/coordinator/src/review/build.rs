@@ -147,5 +147,7 @@ fn finding(finding: &Finding, review: &Review) -> String {
         Finding::Recovery { path } => {
             format!("it spends by path {}, which a timelock guards", path + 1)
         }
+        Finding::IdUnknown => "the transaction's id changes when it is signed: in a P2SH vault signatures are part of it"
+            .to_owned(),
     }
 }

@@ -3,9 +3,10 @@
 //! by an index; none gets slower with history.
 
 use crate::{Error, alarms};
-use bitcoin::{Address, Script, ScriptBuf};
+use bitcoin::{Address, Script, ScriptBuf, Txid};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::Proposal;
+use quorate_core::psbt::final_txid;
 use quorate_core::spend::{Acquaintance, Knowledge, KnownOutput, likeness};
 use quorate_core::vault::Vault;
 use quorate_storage::ReadTx;
@@ -54,9 +55,10 @@ impl Situation {
             let seen = tx.ledger_highest_used(ledger, keychain)?;
             knowledge.used[keychain.index()] = revealed.max(seen);
         }
+        let own = final_txid(proposal.psbt()).unwrap_or_else(|| proposal.txid());
         for (place, output) in proposal.outputs().iter().enumerate() {
             if output.ours.is_none() {
-                let known = known(tx, vault, proposal, &output.txout.script_pubkey)?;
+                let known = known(tx, vault, own, &output.txout.script_pubkey)?;
                 knowledge.outputs.insert(place, known);
             }
         }
@@ -70,12 +72,7 @@ impl Situation {
     }
 }
 
-fn known(
-    tx: &ReadTx<'_>,
-    vault: &Vault,
-    proposal: &Proposal,
-    script: &Script,
-) -> Result<KnownOutput, Error> {
+fn known(tx: &ReadTx<'_>, vault: &Vault, own: Txid, script: &Script) -> Result<KnownOutput, Error> {
     let ledger = crate::ledger_row(tx, vault.id())?;
     let owners = tx.ledger_owners(script)?;
     if let Some(owner) = owners.iter().find(|owner| owner.vault == ledger) {
@@ -97,7 +94,7 @@ fn known(
         });
     }
     Ok(KnownOutput {
-        paid_before: tx.paid_before(script, &proposal.txid())?,
+        paid_before: tx.paid_before(script, &own)?,
         like: like(tx, vault, script)?,
         ..KnownOutput::default()
     })

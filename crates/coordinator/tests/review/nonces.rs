@@ -4,6 +4,7 @@ use crate::world::{World, moment, secrets, stranger, with};
 use quorate_coordinator::view::ImportView;
 use quorate_coordinator::{Coordinator, Incoming, VaultImport};
 use quorate_core::ledger::Birth;
+use quorate_core::script_type::ScriptType;
 use quorate_testkit::rogue::sign_psbt_with;
 
 fn world(coins: usize) -> World {
@@ -45,6 +46,39 @@ fn t32_one_number_for_two_messages_raises_the_alarm_and_the_signature_counts() {
     let view = world.sign(&second.id, 1, &[8]);
     assert_eq!((view.accepted, view.status.as_deref()), (1, Some("ready")));
     assert_eq!(alarms(&mut world, &view), 1);
+}
+
+/// The same of BIP-0340 signatures, and between the cosigners of a taproot vault.
+#[test]
+fn t32_taproot_signatures_with_one_number_raise_the_alarm() {
+    let mut world = World::of(ScriptType::Tr);
+    let address = world.address("family");
+    for _ in 0..3 {
+        world.fund(&address, 100_000);
+    }
+    let [first, second, third] =
+        [(1, 50_000), (2, 60_000), (3, 70_000)].map(|(to, sat)| world.pay(&stranger(to), sat).id);
+    let view = world.sign(&first, 0, &[7]);
+    assert_eq!((view.accepted, alarms(&mut world, &view)), (1, 0));
+    let view = world.sign(&first, 0, &[7]);
+    assert_eq!((view.known, alarms(&mut world, &view)), (1, 0));
+    let view = world.sign(&second, 0, &[7]);
+    assert_eq!((view.accepted, alarms(&mut world, &view)), (1, 1));
+    assert!(view.findings[0].contains("`alice` is compromised"));
+    let view = world.sign(&third, 2, &[7]);
+    assert_eq!(view.accepted, 1);
+    let told = with(&view.findings, "`alice` and `carol`");
+    assert_eq!(told.len(), 1, "{:?}", view.findings);
+    // A file alone shows it too.
+    let mut psbt = world.office.export(&third, false).unwrap();
+    sign_psbt_with(&mut psbt, &world.signers[1], &secrets(&[7]));
+    let file = Incoming {
+        name: "request.psbt".to_owned(),
+        bytes: psbt.serialize(),
+    };
+    let seen = world.office.review_file(&file, None).unwrap();
+    let told = with(&seen.review.findings, "`alice` and `bob`");
+    assert_eq!(told.len(), 1, "{:?}", seen.review.findings);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use quorate_coordinator::view::{CoinView, ImportView, ProposalView};
 use quorate_coordinator::{Coordinator, Error, Incoming, Moment, NewVault, Spend};
 use quorate_core::ledger::Birth;
 use quorate_core::policy::Template;
+use quorate_core::script_type::ScriptType;
 use quorate_core::spend::{Recipient, Send};
 use quorate_testkit::fixtures::{self, TestKey};
 use quorate_testkit::rogue::sign_psbt_with;
@@ -19,6 +20,7 @@ pub(crate) struct World {
     pub(crate) chain: Simulated,
     pub(crate) signers: Vec<TestKey>,
     moments: Cell<u8>,
+    script: ScriptType,
 }
 
 pub(crate) fn moment(seed: u8) -> Moment {
@@ -35,6 +37,10 @@ pub(crate) fn stranger(number: u8) -> Address {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::of(ScriptType::Wsh)
+    }
+
+    pub(crate) fn of(script: ScriptType) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Coordinator::init(folder.path(), Network::Regtest, moment(1)).unwrap();
         let mut world = Self {
@@ -43,6 +49,7 @@ impl World {
             chain: Simulated::new(),
             signers: fixtures::cosigners(3),
             moments: Cell::new(1),
+            script,
         };
         world.add_vault("family");
         world
@@ -55,7 +62,8 @@ impl World {
 
     /// A vault of the three; `savings` with the keys of a further account, `twin` with another third.
     pub(crate) fn add_vault(&mut self, name: &str) {
-        let template = Template::builtin("2-of-3").unwrap();
+        let mut template = Template::builtin("2-of-3").unwrap();
+        template.script = self.script;
         let text = |key: &TestKey| match name {
             "savings" => key.text_at("48h/1h/1h/2h"),
             _ => key.text(),

@@ -1,14 +1,16 @@
 //! What a person must see before signing, out of the transaction itself and the vault's own
 //! derivation. Nothing a file claims about itself is repeated here.
 
-use super::likeness::{Acquaintance, Knowledge, likeness};
+use super::likeness::{Acquaintance, Knowledge, Likeness, likeness};
 use super::limits::{BurnRefusal, FeeLimits, FeeRefusal};
 use crate::journal::tagged;
 use crate::keychain::Keychain;
 use crate::policy::Timelock;
 use crate::proposal::{Proposal, meets_after, meets_older};
+use crate::script_type::ScriptType;
 use crate::vault::Vault;
-use bitcoin::{Address, Amount, FeeRate, ScriptBuf, Weight, consensus};
+use bitcoin::{Address, Amount, FeeRate, Script, ScriptBuf, Weight, consensus};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What comes back further ahead than this is easily lost: common devices refuse it (T09).
 const MAX_GAP: u32 = 200;
@@ -72,6 +74,8 @@ pub enum Finding {
         /// Index of the path.
         path: usize,
     },
+    /// In P2SH signatures are part of the transaction's id.
+    IdUnknown,
 }
 
 /// A proposal as a person has to see it.
@@ -112,8 +116,9 @@ pub fn review(vault: &Vault, proposal: &Proposal, used: Option<u32>) -> Review {
 /// [`review`] by somebody who knows more than the transaction says.
 #[must_use]
 pub fn review_knowing(vault: &Vault, proposal: &Proposal, knowledge: &Knowledge) -> Review {
+    let beside = beside(vault, proposal);
     let outputs = proposal.outputs().iter().enumerate();
-    let payments = outputs.map(|(output, judged)| {
+    let payments = outputs.zip(beside).map(|((output, judged), beside)| {
         let known = knowledge.outputs.get(&output);
         Payment {
             output,
@@ -125,7 +130,7 @@ pub fn review_knowing(vault: &Vault, proposal: &Proposal, knowledge: &Knowledge)
             paid_before: known.map(|known| known.paid_before),
             like: known
                 .and_then(|known| known.like.clone())
-                .or_else(|| beside(vault, proposal, output)),
+                .or_else(|| Some((beside?, Acquaintance::Beside))),
         }
     });
     // A payment to one of our receive addresses is a payment, not change.
@@ -199,6 +204,9 @@ fn findings(vault: &Vault, review: &Review, used: [u32; 2]) -> Vec<Finding> {
     if let Some(&path) = review.paths.iter().find(locked) {
         findings.push(Finding::Recovery { path });
     }
+    if vault.script_type() == ScriptType::Sh {
+        findings.push(Finding::IdUnknown);
+    }
     findings
 }
 
@@ -241,15 +249,29 @@ impl Review {
     }
 }
 
-/// Another output of the same transaction whose address has the same ends.
-fn beside(vault: &Vault, proposal: &Proposal, output: usize) -> Option<(Address, Acquaintance)> {
-    let script = |output: usize| &proposal.outputs()[output].txout.script_pubkey;
-    let ends = |output: usize| likeness(script(output), vault.network());
-    let mine = ends(output)?;
-    let mut others = 0..proposal.outputs().len();
-    let other = others.find(|&at| script(at) != script(output) && ends(at) == Some(mine))?;
-    let address = Address::from_script(script(other), vault.network()).ok()?;
-    Some((address, Acquaintance::Beside))
+/// For each output another one of the same transaction whose address has the same ends.
+fn beside(vault: &Vault, proposal: &Proposal) -> Vec<Option<Address>> {
+    let scripts: Vec<&Script> = proposal
+        .outputs()
+        .iter()
+        .map(|output| output.txout.script_pubkey.as_script())
+        .collect();
+    let ends: Vec<Option<Likeness>> = scripts
+        .iter()
+        .map(|script| likeness(script, vault.network()))
+        .collect();
+    let mut alike: BTreeMap<Likeness, BTreeSet<&Script>> = BTreeMap::new();
+    for (script, ends) in scripts.iter().zip(&ends) {
+        if let Some(ends) = ends {
+            alike.entry(*ends).or_default().insert(script);
+        }
+    }
+    let other = |(script, ends): (&&Script, &Option<Likeness>)| {
+        let mut others = alike.get(ends.as_ref()?)?.iter();
+        let other = others.find(|other| *other != script)?;
+        Address::from_script(other, vault.network()).ok()
+    };
+    scripts.iter().zip(&ends).map(other).collect()
 }
 
 /// The spending paths whose timelocks this transaction's fields can meet on every input.
