@@ -5,4 +5,4 @@ mod forms;
 mod makes;
 mod matrix;
 mod office;
-mod scripts;
+pub(super) mod scripts;
