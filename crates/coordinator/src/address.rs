@@ -10,7 +10,8 @@ use quorate_storage::CoinFilter;
 
 const MAX_LABEL: usize = 255;
 /// Why dust is left alone (T30).
-const FROZEN: &str = "dust sent to an address that was in use: spending it with other coins would show that they belong together";
+const FROZEN: &str =
+    "dust sent to an address in use; spent with others it would show which are yours";
 
 impl Coordinator {
     /// Hands out the next unused receive address. Its index is never handed out again.

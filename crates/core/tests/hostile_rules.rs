@@ -5,12 +5,13 @@
 mod common;
 
 use bitcoin::{Amount, Psbt, ScriptBuf, TxOut, Witness, transaction};
+use common::all_facts;
 use common::rogue::{Signed, with_signatures};
 use common::world::{World, kept, stranger};
 use quorate_core::journal::{Body, CloseReason};
 use quorate_core::proposal::{
-    Facts, PinError, Place, Proposal, Refusal, Rival, SignatureSet, SignedInputs, Stage, Status,
-    UtxoFault, abandon, admit, hand_out, release, status,
+    PinError, Place, Proposal, Refusal, SignatureSet, SignedInputs, Stage, Status, UtxoFault,
+    abandon, admit, hand_out, release, status,
 };
 use quorate_core::psbt::read;
 use quorate_core::spend::{Recipient, Request, Send, propose};
@@ -41,36 +42,6 @@ fn recovery() -> (World, Proposal) {
     };
     let proposal = propose(&world.vault, &request).unwrap();
     (world, proposal)
-}
-
-/// Facts of every combination.
-fn all_facts() -> Vec<Facts> {
-    let mut all = Vec::new();
-    for stage in [
-        Stage::Draft,
-        Stage::Open,
-        Stage::Closed(CloseReason::Abandoned),
-        Stage::Closed(CloseReason::Expired),
-        Stage::Closed(CloseReason::Rejected),
-        Stage::Closed(CloseReason::Superseded),
-    ] {
-        for place in [Place::Nowhere, Place::Mempool, Place::Block { height: 1 }] {
-            for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
-                for flags in 0..16 {
-                    all.push(Facts {
-                        stage,
-                        released: flags & 1 != 0,
-                        satisfied: flags & 2 != 0,
-                        rejected: flags & 4 != 0,
-                        expired: flags & 8 != 0,
-                        place,
-                        rival,
-                    });
-                }
-            }
-        }
-    }
-    all
 }
 
 #[test]

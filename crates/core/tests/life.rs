@@ -5,6 +5,7 @@
 mod common;
 
 use bitcoin::{Amount, Weight};
+use common::all_facts;
 use common::rogue::Signed;
 use common::vault;
 use common::world::{World, pay, stranger};
@@ -28,36 +29,6 @@ const OPEN: Facts = Facts {
     place: Place::Nowhere,
     rival: Rival::None,
 };
-
-/// Facts of every combination.
-fn all_facts() -> Vec<Facts> {
-    let mut all = Vec::new();
-    for stage in [
-        Stage::Draft,
-        Stage::Open,
-        Stage::Closed(CloseReason::Abandoned),
-        Stage::Closed(CloseReason::Expired),
-        Stage::Closed(CloseReason::Rejected),
-        Stage::Closed(CloseReason::Superseded),
-    ] {
-        for place in [Place::Nowhere, Place::Mempool, Place::Block { height: 1 }] {
-            for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
-                for flags in 0..16 {
-                    all.push(Facts {
-                        stage,
-                        released: flags & 1 != 0,
-                        satisfied: flags & 2 != 0,
-                        rejected: flags & 4 != 0,
-                        expired: flags & 8 != 0,
-                        place,
-                        rival,
-                    });
-                }
-            }
-        }
-    }
-    all
-}
 
 fn set(numbers: &[usize]) -> BTreeSet<usize> {
     numbers.iter().copied().collect()

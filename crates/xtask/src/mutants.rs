@@ -7,7 +7,7 @@
 use crate::shell::{cargo, root, run};
 
 /// What stands between foreign bytes and a transaction, below `crates/core/src`.
-const FILES: [&str; 24] = [
+const FILES: [&str; 29] = [
     "psbt/raw.rs",
     "psbt/wire.rs",
     "psbt/v2.rs",
@@ -29,8 +29,13 @@ const FILES: [&str; 24] = [
     "proposal/decide.rs",
     "proposal/locks.rs",
     "proposal/facts.rs",
+    "proposal/words.rs",
+    "proposal/replace.rs",
+    "proposal/nonce.rs",
+    "journal/judge.rs",
     "spend/limits.rs",
     "spend/recipients.rs",
+    "spend/likeness.rs",
     "spend/review.rs",
 ];
 

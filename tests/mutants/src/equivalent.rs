@@ -44,6 +44,34 @@ const EQUIVALENT: &[(&str, &str, &str, &str, &str)] = &[
         "(Some(&*utxos), VERIFY_ALL_PRE_TAPROOT | VERIFY_TAPROOT)",
         "the two have no bit in common",
     ),
+    (
+        "proposal/places.rs",
+        "`==` -> `!=`",
+        "hints",
+        "if number % 2 == 0",
+        "both keychains are tried; which one first decides on the cost",
+    ),
+    (
+        "proposal/places.rs",
+        "`%` -> `/`",
+        "hints",
+        "if number % 2 == 0",
+        "both keychains are tried; which one first decides on the cost",
+    ),
+    (
+        "proposal/places.rs",
+        "`%` -> `+`",
+        "hints",
+        "if number % 2 == 0",
+        "both keychains are tried; which one first decides on the cost",
+    ),
+    (
+        "proposal/quorum.rs",
+        "guard -> true",
+        "counting",
+        "Policy::Thresh(parts) if holds",
+        "every vault has a path without a lock, and parts that don't hold are left out one level up",
+    ),
 ];
 
 pub(crate) fn is_equivalent(file: &str, what: &str, function: &str, line: &str) -> bool {

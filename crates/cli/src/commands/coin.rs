@@ -37,13 +37,15 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
             format!("{} {}", coin.keychain, coin.index),
             match (&coin.reserved_by, &coin.frozen) {
                 (Some(id), _) => format!("reserved by {}", short(id)),
-                (None, Some(reason)) => format!("frozen: {reason}"),
+                (None, Some(_)) => "frozen".to_owned(),
                 (None, None) => "-".to_owned(),
             },
         ]
     });
-    Answer::new(
-        &view,
-        table(["coin", "amount", "block", "address", "state"], rows),
-    )
+    let mut text = table(["coin", "amount", "block", "address", "state"], rows);
+    // All for the same reason.
+    if let Some(reason) = view.coins.iter().find_map(|coin| coin.frozen.as_ref()) {
+        text.push_str(&format!("frozen: {reason}\n"));
+    }
+    Answer::new(&view, text)
 }

@@ -6,7 +6,6 @@ use crate::{Error, alarms};
 use bitcoin::{Address, Script, ScriptBuf, Txid};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::Proposal;
-use quorate_core::psbt::final_txid;
 use quorate_core::spend::{Acquaintance, Knowledge, KnownOutput, likeness};
 use quorate_core::vault::Vault;
 use quorate_storage::ReadTx;
@@ -55,7 +54,7 @@ impl Situation {
             let seen = tx.ledger_highest_used(ledger, keychain)?;
             knowledge.used[keychain.index()] = revealed.max(seen);
         }
-        let own = final_txid(proposal.psbt()).unwrap_or_else(|| proposal.txid());
+        let own = proposal.txid();
         for (place, output) in proposal.outputs().iter().enumerate() {
             if output.ours.is_none() {
                 let known = known(tx, vault, own, &output.txout.script_pubkey)?;

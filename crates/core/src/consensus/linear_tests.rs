@@ -76,7 +76,7 @@ impl Coins {
             schnorr_type: TapSighashType::Default,
             tx: Transaction {
                 version: Version::TWO,
-                lock_time: LockTime::from_consensus(3),
+                lock_time: LockTime::from_consensus(103),
                 input: (0..u32::from(count)).map(input).collect(),
                 output: vec![TxOut {
                     value: Amount::from_sat(9_000),
@@ -482,6 +482,9 @@ fn forms_differ_in_all_but_keys_hashes_and_signatures() {
         "wsh(and_v(v:pk(A),older(1)))",
         "wsh(and_v(v:pk(A),older(2)))",
         "wsh(and_v(v:pk(A),after(2)))",
+        // Numbers above 16 are pushed.
+        "wsh(and_v(v:pk(A),after(100)))",
+        "wsh(and_v(v:pk(A),after(101)))",
     ];
     for kind in KINDS
         .into_iter()

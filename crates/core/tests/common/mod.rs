@@ -8,8 +8,10 @@ pub(crate) mod world;
 use bitcoin::Network;
 use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
 use bitcoin::secp256k1::Secp256k1;
+use quorate_core::journal::CloseReason;
 use quorate_core::key::CosignerKey;
 use quorate_core::policy::Template;
+use quorate_core::proposal::{Facts, Place, Rival, Stage};
 use quorate_core::script_type::ScriptType;
 use quorate_core::vault::Vault;
 
@@ -88,4 +90,34 @@ pub(crate) fn split_lines(descriptor: &str) -> [String; 2] {
         line([("<0;1>", "0"), ("<2;3>", "2")]),
         line([("<0;1>", "1"), ("<2;3>", "3")]),
     ]
+}
+
+/// Facts of every combination.
+pub(crate) fn all_facts() -> Vec<Facts> {
+    let mut all = Vec::new();
+    for stage in [
+        Stage::Draft,
+        Stage::Open,
+        Stage::Closed(CloseReason::Abandoned),
+        Stage::Closed(CloseReason::Expired),
+        Stage::Closed(CloseReason::Rejected),
+        Stage::Closed(CloseReason::Superseded),
+    ] {
+        for place in [Place::Nowhere, Place::Mempool, Place::Block { height: 1 }] {
+            for rival in [Rival::None, Rival::Ours, Rival::Stranger, Rival::Gone] {
+                for flags in 0..16 {
+                    all.push(Facts {
+                        stage,
+                        released: flags & 1 != 0,
+                        satisfied: flags & 2 != 0,
+                        rejected: flags & 4 != 0,
+                        expired: flags & 8 != 0,
+                        place,
+                        rival,
+                    });
+                }
+            }
+        }
+    }
+    all
 }
