@@ -44,6 +44,11 @@ pub struct Spend<'a> {
     pub allow_high_fee: bool,
 }
 
+fn check_note(note: Option<&str>) -> Result<(), Error> {
+    let checked = note.map_or(Ok(()), |note| check_line("the note", note, MAX_MEMO));
+    checked.map_err(|error| Error::input("bad_note", error.to_string()))
+}
+
 impl Coordinator {
     /// One proposal, by its id or the beginning of it.
     pub fn proposal(&mut self, id: &str) -> Result<ProposalView, Error> {
@@ -89,10 +94,7 @@ impl Coordinator {
         note: Option<&str>,
         moment: Moment,
     ) -> Result<ProposalView, Error> {
-        if let Some(note) = note {
-            check_line("the note", note, MAX_MEMO)
-                .map_err(|error| Error::input("bad_note", error.to_string()))?;
-        }
+        check_note(note)?;
         self.decide(id, moment, |_, _, known| {
             Ok(Some(abandon(
                 known.row.id,

@@ -1,6 +1,6 @@
 //! What cosigners say about a proposal beside signing it, and drafts opened for signing.
 
-use super::MAX_MEMO;
+use super::check_note;
 use crate::facts::{Known, Speakers};
 use crate::find::nearest;
 use crate::view::{AnswerView, ProposalView};
@@ -8,7 +8,7 @@ use crate::{Coordinator, Error, Moment};
 use bitcoin::hex::DisplayHex;
 use quorate_core::journal::Word;
 use quorate_core::proposal::{speak, submit};
-use quorate_core::text::{check_line, escape};
+use quorate_core::text::escape;
 use quorate_core::vault::Vault;
 
 impl Coordinator {
@@ -21,10 +21,7 @@ impl Coordinator {
         note: Option<&str>,
         moment: Moment,
     ) -> Result<ProposalView, Error> {
-        if let Some(note) = note {
-            check_line("the note", note, MAX_MEMO)
-                .map_err(|error| Error::input("bad_note", error.to_string()))?;
-        }
+        check_note(note)?;
         let me = self.device.key.id();
         let author = me.to_bytes();
         self.decide(id, moment, |tx, vault, known| {

@@ -2,6 +2,7 @@
 //! a file. (BIP143 for segwit v0, BIP341 and BIP342 for taproot, the original rules before.)
 
 use super::pinned::Proposal;
+use crate::vault::Taproot;
 use bitcoin::secp256k1::{Message, XOnlyPublicKey};
 use bitcoin::sighash::{Prevouts, SighashCache};
 use bitcoin::taproot::{TapLeafHash, TapNodeHash};
@@ -70,14 +71,12 @@ impl<'a> Sighashes<'a> {
     /// The root of the tree that the internal key of this input is tweaked by (BIP341).
     #[must_use]
     pub fn merkle_root(&self, input: usize) -> Option<TapNodeHash> {
-        let taproot = self
-            .proposal
-            .inputs()
-            .get(input)?
-            .derived
-            .taproot
-            .as_ref()?;
-        taproot.merkle_root
+        self.taproot(input)?.merkle_root
+    }
+
+    fn taproot(&self, input: usize) -> Option<&Taproot> {
+        let input = self.proposal.inputs().get(input)?;
+        input.derived.taproot.as_ref()
     }
 
     /// The key that verifies a Schnorr signature of this input by `key`: itself in a leaf, the
@@ -88,13 +87,7 @@ impl<'a> Sighashes<'a> {
         input: usize,
         key: &crate::vault::DerivedKey,
     ) -> Option<XOnlyPublicKey> {
-        let taproot = self
-            .proposal
-            .inputs()
-            .get(input)?
-            .derived
-            .taproot
-            .as_ref()?;
+        let taproot = self.taproot(input)?;
         Some(match key.leaf {
             Some(_) => key.public_key.inner.x_only_public_key().0,
             None => taproot.output_key.to_x_only_public_key(),

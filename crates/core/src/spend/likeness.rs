@@ -29,7 +29,7 @@ fn ends(address: &str) -> Option<Likeness> {
         .find_map(|part| address.strip_prefix(part))
         .unwrap_or(address)
         .as_bytes();
-    let mut ends = [0; 2 * ENDS];
+    let mut ends = Likeness::default();
     let (first, last) = ends.split_at_mut(ENDS);
     first.copy_from_slice(data.first_chunk::<ENDS>()?);
     last.copy_from_slice(data.last_chunk::<ENDS>()?);
