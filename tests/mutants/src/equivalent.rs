@@ -72,6 +72,20 @@ const EQUIVALENT: &[(&str, &str, &str, &str, &str)] = &[
         "Policy::Thresh(parts) if holds",
         "every vault has a path without a lock, and parts that don't hold are left out one level up",
     ),
+    (
+        "consensus/linear.rs",
+        "`&&` -> `||`",
+        "schnorr_type",
+        "let says_all",
+        "a wrong guess leaves the input to Bitcoin Core: it decides on the cost, not on the verdict",
+    ),
+    (
+        "spend/review.rs",
+        "`|` -> `^`",
+        "words",
+        "index << 1 | usize::from(",
+        "the lowest bit was just made 0",
+    ),
 ];
 
 pub(crate) fn is_equivalent(file: &str, what: &str, function: &str, line: &str) -> bool {
