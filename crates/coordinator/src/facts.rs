@@ -209,7 +209,8 @@ fn coins_of(
     Ok((heights, rival))
 }
 
-/// The proposals whose place this one takes, directly and through others.
+/// The proposals whose place this one takes, directly and through others. Whoever opens a proposal
+/// says which one it replaces; it does if both can't happen, because they spend a common coin.
 pub(crate) fn replaced_line(tx: &ReadTx<'_>, id: ProposalId) -> Result<Vec<ProposalId>, Error> {
     let mut line: Vec<ProposalId> = Vec::new();
     let mut at = id;
@@ -217,6 +218,7 @@ pub(crate) fn replaced_line(tx: &ReadTx<'_>, id: ProposalId) -> Result<Vec<Propo
         match tx.replaces(at)? {
             // Two entries could claim to replace each other.
             Some(old) if old == id || line.contains(&old) => break,
+            Some(old) if coins_spent(tx, old)?.is_disjoint(&coins_spent(tx, at)?) => break,
             Some(old) => {
                 line.push(old);
                 at = old;
@@ -225,6 +227,17 @@ pub(crate) fn replaced_line(tx: &ReadTx<'_>, id: ProposalId) -> Result<Vec<Propo
         }
     }
     Ok(line)
+}
+
+fn coins_spent(tx: &ReadTx<'_>, id: ProposalId) -> Result<BTreeSet<OutPoint>, Error> {
+    let stored = tx.proposal(id)?;
+    let request = stored.and_then(|stored| quorate_core::psbt::read(&stored.psbt).ok());
+    let inputs = request.map(|request| request.psbt.unsigned_tx.input);
+    Ok(inputs
+        .into_iter()
+        .flatten()
+        .map(|input| input.previous_output)
+        .collect())
 }
 
 /// The status, as far as it can be told without looking at the transaction and its signatures: of

@@ -2,10 +2,11 @@
 
 use super::words::answers;
 use crate::Error;
-use crate::facts::Known;
+use crate::facts::{Known, replaced_line};
 use crate::review::{Situation, rate, reviewed};
 use crate::view::{ProposalLineView, ProposalView};
 use bitcoin::{Amount, relative};
+use quorate_core::journal::CloseReason;
 use quorate_core::proposal::{Place, ProposalId, Rival, Stage, Status};
 use quorate_core::spend::{Review, review, review_knowing};
 use quorate_core::vault::Vault;
@@ -21,7 +22,7 @@ pub(crate) fn view(
 ) -> Result<ProposalView, Error> {
     let situation = Situation::of(tx, vault, &known.proposal)?;
     let review = review_knowing(vault, &known.proposal, &situation.knowledge);
-    let replaced_by = tx.replaced_by(known.row.id)?.into_iter().next();
+    let replaced_by = successor(tx, known)?;
     let tip = situation.tip;
     let status = known.status();
     let height = match known.facts.place {
@@ -62,6 +63,18 @@ pub(crate) fn view(
         note: known.row.note.clone(),
         next: next(row, vault, known, &review, replaced_by),
     })
+}
+
+/// The newest proposal that takes its place. Anybody may say of his that it does; it is believed of one
+/// that spends a common coin, or when this one was closed because of it.
+fn successor(tx: &ReadTx<'_>, known: &Known) -> Result<Option<ProposalId>, Error> {
+    let closed = known.facts.stage == Stage::Closed(CloseReason::Superseded);
+    for new in tx.replaced_by(known.row.id)? {
+        if closed || replaced_line(tx, new)?.contains(&known.row.id) {
+            return Ok(Some(new));
+        }
+    }
+    Ok(None)
 }
 
 /// One line about it.

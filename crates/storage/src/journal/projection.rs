@@ -248,11 +248,11 @@ fn opened(
          ON CONFLICT DO UPDATE SET
              psbt = excluded.psbt, memo = excluded.memo, opened_at = excluded.opened_at,
              final_txid = excluded.final_txid,
-             draft = excluded.draft, expires = excluded.expires, replaces = excluded.replaces,
+             expires = excluded.expires, replaces = excluded.replaces,
              sent = excluded.sent, payees = excluded.payees, payee = excluded.payee
          WHERE (excluded.opened_at, ifnull(excluded.memo, ''), excluded.psbt,
-                excluded.draft, ifnull(excluded.expires, 0), ifnull(excluded.replaces, x''))
-             < (opened_at, ifnull(memo, ''), psbt, draft, ifnull(expires, 0), ifnull(replaces, x''))",
+                ifnull(excluded.expires, 0), ifnull(excluded.replaces, x''))
+             < (opened_at, ifnull(memo, ''), psbt, ifnull(expires, 0), ifnull(replaces, x''))",
     )?
     .execute(params![
         proposal.to_bytes(),
@@ -267,8 +267,15 @@ fn opened(
         terms.replaces.map(ProposalId::to_bytes),
         limited(sent),
         payments.len(),
-        payments.first().map(|output| output.script_pubkey.as_bytes()),
+        payments
+            .first()
+            .map(|output| output.script_pubkey.as_bytes()),
     ])?;
+    if !terms.draft {
+        // What one member opened for signing another doesn't make a draft, whatever time he says.
+        tx.prepare("UPDATE proposals SET draft = 0 WHERE id = ?1")?
+            .execute(params![proposal.to_bytes()])?;
+    }
     note_recipients(tx, proposal, unsigned)?;
     for input in &unsigned.input {
         tx.prepare(
