@@ -77,12 +77,12 @@ const MISTYPED: usize = 3;
 
 /// Twelve words in a row as long as BIP39's, however they are separated or numbered, nine of them of
 /// its English list; of other languages, a text that is nothing but such words, as many as a mnemonic
-/// has. Plain prose is neither. An opening bracket ends the row, because a script with many locks
-/// (`sln:older(5),sln:older(9)`) is no list of words.
+/// has. Plain prose is neither. An opening bracket ends the row, because neither a script with many
+/// locks (`sln:older(5),sln:older(9)`) nor many objects in JSON (`{"type":"other","label":…}`) are.
 fn has_seed_words(text: &str) -> bool {
-    let mut nothing_else = !text.contains('(');
+    let mut nothing_else = !text.contains(['(', '{']);
     let mut count = 0;
-    for part in text.split('(') {
+    for part in text.split(['(', '{']) {
         // For each word of the row, whether it is in the list.
         let mut row: Vec<bool> = Vec::new();
         for word in part.split(|c: char| !c.is_alphanumeric()) {
@@ -125,6 +125,8 @@ mod tests {
         let italian = "abaco abbaglio abbinato abete abisso abolire abrasivo abrogato accadere \
                        accenno accusato acetone";
         assert_eq!(find_secret(italian), Some(SecretKind::SeedWords));
+        let objects = r#"{"type":"other","label":"alice"},"#.repeat(5);
+        assert_eq!(find_secret(&objects), None);
         for count in [6, 13] {
             assert_eq!(find_secret(&"sln:older(5),".repeat(count)), None);
         }
