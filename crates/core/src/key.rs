@@ -12,6 +12,7 @@ pub use error::KeyError;
 pub use secret::{SecretKind, find_secret};
 
 pub(crate) use expression::{Branches, KeyExpression};
+pub(crate) use slip132::{script as slip132_script, text as slip132_text};
 
 use bitcoin::Network;
 use bitcoin::bip32::{ChainCode, DerivationPath, Fingerprint, Xpub};

@@ -16,4 +16,5 @@ pub mod script_type;
 pub mod spend;
 pub mod text;
 pub mod vault;
+pub mod wallet;
 pub mod workers;

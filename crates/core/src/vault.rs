@@ -337,7 +337,7 @@ fn check_network(
 }
 
 /// BIP380's checksum after the text.
-fn with_checksum(text: &str) -> Result<String, VaultError> {
+pub(crate) fn with_checksum(text: &str) -> Result<String, VaultError> {
     let mut engine = checksum::Engine::new();
     engine
         .input(text)

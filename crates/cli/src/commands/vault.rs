@@ -6,17 +6,16 @@ use super::policy;
 use crate::context::Context;
 use crate::output::Answer;
 use crate::{files, input, terminal};
-use quorate_coordinator::{Error, NewVault, VaultImport};
+use quorate_coordinator::view::VaultView;
+use quorate_coordinator::{Error, NewVault, VaultImport, nearest};
 use quorate_core::journal::Birth;
 use quorate_core::policy::Template;
 use quorate_core::script_type::ScriptType;
-use quorate_core::text::escape;
+use quorate_core::text::{check_name, escape};
+use quorate_core::wallet::{self, Format};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-
-/// The formats that `export` writes.
-const FORMATS: [&str; 1] = ["descriptor"];
 
 /// What vaults can do.
 #[derive(clap::Subcommand)]
@@ -43,18 +42,30 @@ pub(crate) enum Command {
     },
     /// Export a vault for other programs and other people
     ///
-    /// A descriptor holds no private keys, but whoever has it sees all addresses and amounts.
+    /// Such a file holds no private keys, but whoever has it sees all addresses and amounts. What a
+    /// format can't say about a vault is refused: a descriptor can say everything.
     #[command(after_help = "Examples:
   quorate vault export family -o family.txt
-  quorate vault export family --format descriptor")]
+  quorate vault export family --format coldcard -o family-coldcard.txt
+
+Formats:
+  descriptor  one line, for most programs and every vault
+  core        a request for Bitcoin Core's importdescriptors
+  coldcard    Coldcard's multisig text, read by Passport, Krux, Jade and many programs
+  seedsigner, keystone, bluewallet   the same in their dialects
+  sparrow, specter, caravan, electrum   files of these programs
+  bsms        a descriptor record (BIP-0129)
+  bip388      a wallet policy, for Ledger and BitBox02")]
     Export(ExportArgs),
-    /// Import a vault from its descriptor
+    /// Import a vault from its descriptor, or from another program's file
     ///
-    /// Takes one descriptor with <0;1>, or two lines: the receive and the change descriptor. The same
-    /// vault gets the same id and addresses everywhere, however its descriptor is written.
+    /// Takes one descriptor with <0;1>, or two lines: the receive and the change descriptor; and every
+    /// format that `quorate vault export` writes. Which one it is is found out by itself. The same vault
+    /// gets the same id and addresses everywhere, however it is written.
     #[command(after_help = "Examples:
   quorate vault import family family.txt
   quorate vault import family family.txt --cosigners alice,bob,carol --birthday 2025-01-31
+  quorate vault import family coldcard-export.txt
   quorate vault import family - < family.txt")]
     Import(ImportArgs),
 }
@@ -81,9 +92,12 @@ pub(crate) struct CreateArgs {
 pub(crate) struct ExportArgs {
     /// The vault's name
     vault: String,
-    /// The format; this version writes `descriptor`
+    /// The format, see below
     #[arg(long, default_value = "descriptor")]
     format: String,
+    /// What to call the vault in the file; its name here otherwise
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// The file to write; standard output otherwise
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -96,7 +110,7 @@ pub(crate) struct ExportArgs {
 pub(crate) struct ImportArgs {
     /// What to call it
     name: String,
-    /// The file with the descriptor; `-` is standard input
+    /// The file; `-` is standard input
     file: PathBuf,
     /// What to call the cosigners, in the order of the descriptor's keys
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -187,10 +201,14 @@ fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
         .birthday
         .as_deref()
         .map_or(Ok(Birth::Height(0)), input::birthday)?;
+    let found = wallet::read(&text, coordinator.network()).map_err(|error| {
+        Error::input("bad_vault", error.to_string()).about(&files::name(&args.file))
+    })?;
+    let theirs = found.cosigners.filter(|names| can_be_taken_over(names));
     let import = VaultImport {
         name: &args.name,
-        text: &text,
-        cosigners: args.cosigners.as_deref(),
+        text: &found.descriptor,
+        cosigners: args.cosigners.as_deref().or(theirs.as_deref()),
         birth,
     };
     let view = coordinator
@@ -199,10 +217,30 @@ fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
             "bad_vault" => error.about(&files::name(&args.file)),
             _ => error,
         })?;
-    let text = show::described(&view)
+    let text = format!("read as: {}\n", found.format)
+        + &show::described(&view)
         + "compare the id and the first addresses with the other cosigners before money is sent there\n"
         + &format!("next: quorate sync {}\n", view.name);
+    let view = ImportedView {
+        vault: view,
+        format: found.format.word(),
+    };
     Answer::new(&view, text)
+}
+
+/// Names that other programs allow needn't be ones that can be typed here.
+fn can_be_taken_over(names: &[String]) -> bool {
+    let all: BTreeSet<&String> = names.iter().collect();
+    let mut names = names.iter();
+    all.len() == names.len() && names.all(|name| check_name("the name", name).is_ok())
+}
+
+/// A vault, and from what kind of file it came.
+#[derive(Serialize)]
+struct ImportedView {
+    #[serde(flatten)]
+    vault: VaultView,
+    format: &'static str,
 }
 
 #[derive(Serialize)]
@@ -214,43 +252,59 @@ struct ExportView {
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     descriptor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
 }
 
 fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Error> {
-    if !FORMATS.contains(&args.format.as_str()) {
-        return Err(Error::input(
+    let format: Format = args.format.parse().map_err(|()| {
+        let words = Format::ALL.map(Format::word);
+        let error = Error::input(
             "unknown_format",
             format!(
-                "this version writes {}, not `{}`",
-                FORMATS.join(", "),
+                "`{}` is no format that is written here",
                 escape(&args.format)
             ),
-        )
-        .hint("most wallet programs read a descriptor: --format descriptor"));
-    }
-    let vault = context.coordinator()?.vault(&args.vault)?;
-    let content = format!("{}\n", vault.descriptor);
+        );
+        match nearest(&args.format, words) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("the formats are {}", words.join(", "))),
+        }
+    })?;
+    let mut coordinator = context.coordinator()?;
+    let vault = coordinator.vault(&args.vault)?;
+    let facts = coordinator.vault_facts(&args.vault)?;
+    let name = args.name.as_deref().unwrap_or(&vault.name);
+    let content = wallet::write(format, &facts, name).map_err(|error| {
+        Error::refused("not_expressible", error.to_string())
+            .hint("a descriptor can say everything: --format descriptor")
+    })?;
     let mut view = ExportView {
         vault: vault.name,
         id: vault.id,
         format: args.format.clone(),
         file: None,
         descriptor: None,
+        content: None,
     };
     let Some(path) = &args.output else {
-        view.descriptor = Some(vault.descriptor);
+        match format {
+            Format::Descriptor => view.descriptor = Some(vault.descriptor),
+            _ => view.content = Some(content.clone()),
+        }
         return Answer::new(&view, content);
     };
     files::write(path, content.as_bytes(), args.force)?;
     view.file = Some(path.display().to_string());
     let (shown, typed) = (files::shown(path), terminal::typed(&path.to_string_lossy()));
-    Answer::new(
-        &view,
-        format!(
-            "wrote {shown}\nnext: quorate vault import {} {typed}, in the data folder of each cosigner\n",
+    let next = match format {
+        Format::Descriptor => format!(
+            "next: quorate vault import {} {typed}, in the data folder of each cosigner\n",
             view.vault
         ),
-    )
+        _ => "compare the first addresses there with those of `quorate vault show`\n".to_owned(),
+    };
+    Answer::new(&view, format!("wrote {shown}\n{next}"))
 }
 
 #[cfg(test)]

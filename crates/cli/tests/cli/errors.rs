@@ -234,10 +234,10 @@ fn descriptors_from_elsewhere_are_checked() {
         "--birthday",
         "2025-01-31",
     ]);
-    let (code, error) = other.fail(&["vault", "export", "family", "--format", "coldcard"]);
+    let (code, error) = other.fail(&["vault", "export", "family", "--format", "wallet.dat"]);
     assert_eq!((code, text(&error["code"])), (2, "unknown_format"));
     assert!(
-        text(&error["message"]).contains("writes descriptor"),
+        text(&error["message"]).contains("no format that is written"),
         "{error}"
     );
 }

@@ -9,3 +9,4 @@ mod people;
 mod processes;
 mod signer;
 mod story;
+mod wallet_files;

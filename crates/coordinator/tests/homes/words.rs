@@ -79,7 +79,7 @@ fn a_proposal_that_is_open_is_not_made_a_draft_by_another_opening() {
     // Whichever of the two comes first.
     world.owner.take(std::slice::from_ref(&entry));
     world.bob.import(&journal);
-    world.bob.take(&[entry.clone()]);
+    world.bob.take(std::slice::from_ref(&entry));
     world.carol.take(&[entry]);
     world.carol.import(&journal);
     for home in [&mut world.owner, &mut world.bob, &mut world.carol] {

@@ -1,0 +1,117 @@
+//! Electrum wallet files without private keys (spesmilo/electrum: wallet_db.py). The prefix of the keys
+//! says the script; keys are always sorted.
+
+use super::multisig::{Multisig, check_counts, descriptor, expression, path_text};
+use super::sniff::text;
+use super::text::is_fingerprint;
+use super::{Format, Found, WalletError};
+use crate::key::{SecretKind, slip132_script, slip132_text};
+use crate::vault::Vault;
+use bitcoin::Network;
+use serde_json::{Map, Value, json};
+
+/// The version that all Electrum releases since 3.0 open.
+const SEED_VERSION: u32 = 17;
+/// Electrum's own limit.
+const MAX_SIGNERS: usize = 15;
+
+pub(super) fn write(vault: &Vault) -> Result<String, WalletError> {
+    let multisig = Multisig::sorted(Format::Electrum, vault)?;
+    let count = multisig.keys.len();
+    if count > MAX_SIGNERS {
+        return Err(
+            Format::Electrum.beyond(format!("it has {count} keys, Electrum takes {MAX_SIGNERS}"))
+        );
+    }
+    let mut file = Map::new();
+    let kind = format!("{}of{count}", multisig.threshold);
+    file.insert("wallet_type".to_owned(), json!(kind));
+    file.insert("use_encryption".to_owned(), json!(false));
+    file.insert("seed_version".to_owned(), json!(SEED_VERSION));
+    for (number, (name, key)) in (1..).zip(&multisig.keys) {
+        let keystore = json!({
+            "type": "bip32",
+            "pw_hash_version": 1,
+            "xpub": slip132_text(key.xpub(), multisig.script, vault.network()),
+            "xprv": null,
+            "derivation": path_text(key.origin_path()),
+            "root_fingerprint": key.fingerprint().to_string(),
+            "label": name,
+        });
+        file.insert(format!("x{number}/"), keystore);
+    }
+    Ok(format!("{:#}\n", Value::Object(file)))
+}
+
+pub(super) fn read(json: &Value, network: Network) -> Result<Found, WalletError> {
+    let fault = |text: String| Format::Electrum.fault(text);
+    let kind = text(json, "wallet_type").unwrap_or_default();
+    let numbers = kind.split_once("of").and_then(|(threshold, count)| {
+        Some((
+            threshold.parse::<usize>().ok()?,
+            count.parse::<usize>().ok()?,
+        ))
+    });
+    let Some((threshold, count)) = numbers else {
+        return Err(fault(
+            "its `wallet_type` isn't one of several keys, like `2of3`".to_owned(),
+        ));
+    };
+    let (mut keys, mut names, mut script) = (Vec::new(), Vec::new(), None);
+    for number in 1..=MAX_SIGNERS {
+        let Some(one) = json.get(format!("x{number}/")) else {
+            break;
+        };
+        if has_secret(one) {
+            return Err(WalletError::Secret(SecretKind::ExtendedPrivateKey));
+        }
+        let field =
+            |key: &str| text(one, key).ok_or_else(|| fault(format!("key {number} has no `{key}`")));
+        let xpub = field("xpub")?;
+        let said = slip132_script(xpub, network).ok_or_else(|| {
+            fault(format!(
+                "key {number} isn't an extended public key of this network"
+            ))
+        })?;
+        if *script.get_or_insert(said) != said {
+            return Err(fault(
+                "its keys are for different kinds of script".to_owned(),
+            ));
+        }
+        keys.push(expression(
+            &fingerprint(one, number)?,
+            field("derivation")?,
+            xpub,
+        ));
+        names.push(text(one, "label").unwrap_or_default().to_owned());
+    }
+    check_counts(Format::Electrum, threshold, count, keys.len())?;
+    let script = script.ok_or_else(|| fault("it has no key".to_owned()))?;
+    Ok(Found {
+        format: Format::Electrum,
+        descriptor: descriptor(script, true, threshold, &keys)?,
+        name: None,
+        cosigners: Some(names),
+    })
+}
+
+/// Encrypted or not, whatever fills these fields is private.
+fn has_secret(keystore: &Value) -> bool {
+    let mut fields = ["xprv", "seed", "passphrase"].iter();
+    fields.any(|key| text(keystore, key).is_some_and(|value| !value.is_empty()))
+}
+
+/// Coldcard's is kept as a number whose lowest byte comes first.
+fn fingerprint(keystore: &Value, number: usize) -> Result<String, WalletError> {
+    if let Some(text) = text(keystore, "root_fingerprint").filter(|text| is_fingerprint(text)) {
+        return Ok(text.to_owned());
+    }
+    let little = keystore.get("ckcc_xfp").and_then(Value::as_u64);
+    let little = little.and_then(|number| u32::try_from(number).ok());
+    let bytes = little.map(|number| format!("{:08x}", number.swap_bytes()));
+    bytes.ok_or_else(|| {
+        Format::Electrum.fault(format!(
+            "key {number} has no `root_fingerprint`: its signer couldn't recognise it"
+        ))
+    })
+}
