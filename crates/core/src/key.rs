@@ -5,6 +5,7 @@
 
 mod error;
 mod expression;
+pub mod file;
 mod secret;
 mod slip132;
 

@@ -1,5 +1,6 @@
 //! `quorate vault`: make a vault, take one in, look at it, hand it on.
 
+mod key;
 mod show;
 
 use super::policy;
@@ -7,7 +8,7 @@ use crate::context::Context;
 use crate::output::Answer;
 use crate::{files, input, terminal};
 use quorate_coordinator::view::VaultView;
-use quorate_coordinator::{Error, NewVault, VaultImport, nearest};
+use quorate_coordinator::{Coordinator, Error, NewVault, VaultImport, nearest};
 use quorate_core::journal::Birth;
 use quorate_core::policy::Template;
 use quorate_core::script_type::ScriptType;
@@ -15,7 +16,7 @@ use quorate_core::text::{check_name, escape};
 use quorate_core::wallet::{self, Format};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What vaults can do.
 #[derive(clap::Subcommand)]
@@ -29,6 +30,7 @@ pub(crate) enum Command {
   quorate vault create family --policy 2-of-3 --key 'alice=[f00d1111/48h/0h/0h/2h]xpub...' \\
       --key 'bob=[f00d2222/48h/0h/0h/2h]xpub...' --key 'carol=[f00d3333/48h/0h/0h/2h]xpub...'
   quorate vault create treasury --policy 3-of-5 --script tr --key ...
+  quorate vault create family --policy 2-of-3 --key alice=@ccxp-0F056943.json --key ...
   quorate vault create savings --policy ours.toml --key alice=\"$(quorate signer key alice)\" ...")]
     Create(CreateArgs),
     /// List the vaults of this data folder
@@ -68,6 +70,12 @@ Formats:
   quorate vault import family coldcard-export.txt
   quorate vault import family - < family.txt")]
     Import(ImportArgs),
+    /// Keys out of the files that signers write
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  quorate vault key import ccxp-0F056943.json"
+    )]
+    Key(key::Command),
 }
 
 #[derive(clap::Args)]
@@ -80,7 +88,8 @@ pub(crate) struct CreateArgs {
     /// The kind of output: wsh, sh-wsh, sh or tr; the policy's own otherwise
     #[arg(long, value_name = "TYPE")]
     script: Option<ScriptType>,
-    /// A cosigner's name and key: NAME=[fingerprint/path]xpub; once for each
+    /// A cosigner's name and key: NAME=[fingerprint/path]xpub, or NAME=@FILE with a file that the
+    /// signer wrote (see `quorate vault key import`); once for each
     #[arg(long = "key", value_name = "NAME=KEY", required = true)]
     keys: Vec<String>,
     /// From where to look for coins, if the same vault existed before: a block height or a day
@@ -132,6 +141,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         }
         Command::Export(args) => export(&args, context),
         Command::Import(args) => import(&args, context),
+        Command::Key(command) => key::run(command, context),
     }
 }
 
@@ -142,8 +152,11 @@ fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
     let keys = args
         .keys
         .iter()
-        .map(|key| input::key(key))
-        .collect::<Result<_, _>>()?;
+        .map(|key| {
+            let (name, key) = input::key(key)?;
+            Ok((name, out_of_file(key, &coordinator, template.script)?))
+        })
+        .collect::<Result<_, Error>>()?;
     let keys = in_order(&template, keys)?;
     let birth = args.birthday.as_deref().map(input::birthday).transpose()?;
     let new = NewVault {
@@ -159,6 +172,20 @@ fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Error> {
             view.name
         );
     Answer::new(&view, text)
+}
+
+/// A key as it is typed, or as it stands in the file that is named after an @.
+fn out_of_file(
+    key: String,
+    coordinator: &Coordinator,
+    script: ScriptType,
+) -> Result<String, Error> {
+    let Some(file) = key.strip_prefix('@') else {
+        return Ok(key);
+    };
+    let file = Path::new(file);
+    let found = key::load(file, coordinator.network())?;
+    Ok(key::choose(&found, file, script)?.key.to_string())
 }
 
 /// Keys go to roles by their order. Where the names given are the roles' own, a different order

@@ -124,3 +124,97 @@ fn a_damaged_wallet_file_is_named_and_changes_nothing() {
         serde_json::json!([])
     );
 }
+
+/// A file as Coldcard writes it for multisig, for one of our signers.
+fn ccxp(key: &fixtures::TestKey) -> String {
+    let part = |path: &str| {
+        let text = key.text_at(path);
+        text.split_once(']').unwrap().1.to_owned()
+    };
+    let xfp = key.fingerprint().to_string().to_uppercase();
+    serde_json::json!({
+        "p2wsh_deriv": "m/48'/1'/0'/2'", "p2wsh": part("48h/1h/0h/2h"),
+        "p2sh_p2wsh_deriv": "m/48'/1'/0'/1'", "p2sh_p2wsh": part("48h/1h/0h/1h"),
+        "account": "0", "xfp": xfp,
+    })
+    .to_string()
+}
+
+#[test]
+fn keys_come_out_of_signers_files_into_a_vault() {
+    let office = person();
+    let people = fixtures::cosigners(3);
+    fs::write(office.file("alice.json"), ccxp(&people[0])).unwrap();
+    let found = office.json(&["vault", "key", "import", "alice.json"]);
+    assert_eq!(found["format"], "coldcard-multisig");
+    assert_eq!(found["key"], people[0].text_at("48h/1h/0h/2h"));
+    assert_eq!(
+        (&found["script"], &found["path"]),
+        (&"wsh".into(), &"m/48h/1h/0h/2h".into())
+    );
+    assert_eq!(found["others"][0]["script"], "sh-wsh");
+    let nested = office.json(&["vault", "key", "import", "alice.json", "--script", "sh-wsh"]);
+    assert_eq!(nested["key"], people[0].text_at("48h/1h/0h/1h"));
+    let shown = office.run(&["vault", "key", "import", "alice.json"]).stdout;
+    for part in [
+        "read as: Coldcard's keys",
+        "took: m/48h/1h/0h/2h for wsh",
+        "left: m/48h/1h/0h/1h",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    // The vault's kind decides which of the keys is taken.
+    for (script, path) in [("wsh", "48h/1h/0h/2h"), ("sh-wsh", "48h/1h/0h/1h")] {
+        let others: Vec<String> = people[1..]
+            .iter()
+            .map(|key| format!("{}={}", key.name(), key.text_at(path)))
+            .collect();
+        let made = office.json(&[
+            "vault",
+            "create",
+            script,
+            "--policy",
+            "2-of-3",
+            "--script",
+            script,
+            "--key",
+            "alice=@alice.json",
+            "--key",
+            &others[0],
+            "--key",
+            &others[1],
+        ]);
+        assert_eq!(made["cosigners"][0]["key"], people[0].text_at(path));
+    }
+    let taproot = office.run(&["vault", "key", "import", "alice.json", "--script", "tr"]);
+    assert_eq!(taproot.code(), Some(2));
+    assert!(
+        taproot
+            .stderr
+            .contains("alice.json: it has no one key for tr"),
+        "{taproot:?}"
+    );
+    let missing = office.run(&[
+        "vault",
+        "create",
+        "x",
+        "--policy",
+        "2-of-3",
+        "--key",
+        "alice=@nowhere.json",
+    ]);
+    assert!(
+        missing.stderr.contains("nowhere.json can't be read"),
+        "{missing:?}"
+    );
+    let secret = "abandon ".repeat(11) + "about";
+    fs::write(office.file("seed.txt"), &secret).unwrap();
+    let refused = office.run(&["vault", "key", "import", "seed.txt"]);
+    assert!(
+        refused
+            .stderr
+            .contains("seed.txt: it contains a list of seed words"),
+        "{refused:?}"
+    );
+    assert!(!refused.stderr.contains("abandon"));
+}

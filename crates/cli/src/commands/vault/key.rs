@@ -1,0 +1,131 @@
+//! `quorate vault key`: keys out of the files that signers write.
+
+use crate::context::Context;
+use crate::output::Answer;
+use crate::{files, terminal};
+use bitcoin::Network;
+use quorate_coordinator::Error;
+use quorate_core::key::file::{Candidate, FoundKeys, read};
+use quorate_core::script_type::ScriptType;
+use quorate_core::text::escape;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// What keys can do.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Read a signer's key out of its file
+    ///
+    /// Which kind of file it is, is found out by itself: a key expression, Coldcard's or Passport's keys for
+    /// multisig, Coldcard's generic export, a key of Keystone's, an Electrum wallet of one signer, a key
+    /// record of BIP-0129 (its signature is verified). Nothing is stored.
+    #[command(after_help = "Examples:
+  quorate vault key import ccxp-0F056943.json
+  quorate vault key import ccxp-0F056943.json --script sh-wsh
+  quorate vault create family --policy 2-of-3 --key alice=@ccxp-0F056943.json ...")]
+    Import {
+        /// The file; `-` is standard input
+        file: PathBuf,
+        /// The kind of output the key is for: wsh, sh-wsh, sh or tr
+        #[arg(long, value_name = "TYPE", default_value = "wsh")]
+        script: ScriptType,
+    },
+}
+
+#[derive(Serialize)]
+struct KeyView {
+    /// The kind of file.
+    format: &'static str,
+    /// The master key's.
+    fingerprint: String,
+    /// From the master key.
+    path: String,
+    /// What it is for, as file or path say.
+    script: Option<&'static str>,
+    /// `[fingerprint/path]xpub`.
+    key: String,
+    /// Whether a signature by the key came with it, and is valid.
+    signed: bool,
+    /// What the file says about it.
+    note: Option<String>,
+    /// The other keys in the file.
+    others: Vec<OtherView>,
+}
+
+#[derive(Serialize)]
+struct OtherView {
+    path: String,
+    script: Option<&'static str>,
+    key: String,
+}
+
+pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
+    let Command::Import { file, script } = command;
+    let found = load(&file, context.coordinator()?.network())?;
+    let chosen = choose(&found, &file, script)?;
+    let others = found.keys.iter().filter(|one| *one != chosen);
+    let view = KeyView {
+        format: found.format.word(),
+        fingerprint: chosen.key.fingerprint().to_string(),
+        path: path(chosen),
+        script: chosen.script.map(ScriptType::word),
+        key: chosen.key.to_string(),
+        signed: found.signed,
+        note: found.note.clone(),
+        others: others
+            .map(|one| OtherView {
+                path: path(one),
+                script: one.script.map(ScriptType::word),
+                key: one.key.to_string(),
+            })
+            .collect(),
+    };
+    Answer::new(&view, text(&view, &found, &file))
+}
+
+fn text(view: &KeyView, found: &FoundKeys, file: &Path) -> String {
+    let purpose =
+        |script: Option<&str>| script.map_or_else(String::new, |script| format!(" for {script}"));
+    let mut text = format!("read as: {}\n", found.format);
+    text.push_str(&format!("signer: {}\n", view.fingerprint));
+    if let Some(note) = &view.note {
+        text.push_str(&format!("it says: {}\n", escape(note)));
+    }
+    if view.signed {
+        text.push_str("its signature is valid: who wrote the file has the key\n");
+    }
+    text.push_str(&format!("took: {}{}\n", view.path, purpose(view.script)));
+    for other in &view.others {
+        text.push_str(&format!("left: {}{}\n", other.path, purpose(other.script)));
+    }
+    let typed = terminal::typed(&file.to_string_lossy());
+    text + &format!(
+        "{}\nnext: quorate vault create NAME --policy 2-of-3 --key SIGNER=@{typed} ...\n",
+        view.key
+    )
+}
+
+fn path(one: &Candidate) -> String {
+    let steps = one.key.origin_path().into_iter();
+    format!(
+        "m{}",
+        steps.map(|step| format!("/{step:#}")).collect::<String>()
+    )
+}
+
+/// Reads a key file; errors name it.
+pub(super) fn load(file: &Path, network: Network) -> Result<FoundKeys, Error> {
+    let text = files::read_text(file)?;
+    read(&text, network)
+        .map_err(|error| Error::input("bad_key", error.to_string()).about(&files::name(file)))
+}
+
+pub(super) fn choose<'a>(
+    found: &'a FoundKeys,
+    file: &Path,
+    script: ScriptType,
+) -> Result<&'a Candidate, Error> {
+    found
+        .choose(script)
+        .map_err(|error| Error::input("bad_key", error.to_string()).about(&files::name(file)))
+}

@@ -1,0 +1,51 @@
+//! Why a key file isn't read.
+
+use crate::key::{KeyError, SecretKind};
+
+/// Why a key file isn't read. The sentence names the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFileError {
+    /// Too much text for any key file.
+    #[error("it has {found} bytes, key files have at most {max}: it may be another file")]
+    TooLong {
+        /// Bytes found.
+        found: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// Nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// T21: private keys or seed words in it.
+    #[error(
+        "it contains {0}: export the public key alone, and treat the one in the file as seen by others"
+    )]
+    Secret(SecretKind),
+    /// JSON that can't be read.
+    #[error("it looks like JSON but can't be read ({0}): it may be damaged")]
+    Json(String),
+    /// No known kind.
+    #[error(
+        "it is no key file that is known here: export the key for multisig from the signer, or give it as [fingerprint/path]xpub"
+    )]
+    Unknown,
+    /// A field that is needed.
+    #[error("`{0}` is missing or isn't a text: export it again")]
+    Field(&'static str),
+    /// Two keys are for the same thing, or none is for what is wanted.
+    #[error(
+        "it has no one key for {wanted} but {found}: say another --script, or give the key itself"
+    )]
+    Choice {
+        /// The kind of script.
+        wanted: &'static str,
+        /// The keys there are.
+        found: String,
+    },
+    /// A key record with a fault.
+    #[error("as a key record (BIP-0129): {0}")]
+    Record(&'static str),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
