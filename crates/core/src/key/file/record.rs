@@ -40,7 +40,7 @@ pub(super) fn read(text: &str, network: Network) -> Result<FoundKeys, KeyFileErr
     }
     let key = CosignerKey::parse(key, network)?;
     if let Some(signature) = signature {
-        let message = [head, token, &lines[2], note].join("\n");
+        let message = [head, token, lines[2], note].join("\n");
         check(&key, &message, signature)?;
     }
     // A description that can't be shown is left out; it is no reason to refuse the key.
