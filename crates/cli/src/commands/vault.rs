@@ -1,5 +1,6 @@
 //! `quorate vault`: make a vault, take one in, look at it, hand it on.
 
+mod check;
 mod key;
 mod show;
 
@@ -70,6 +71,13 @@ Formats:
   quorate vault import family coldcard-export.txt
   quorate vault import family - < family.txt")]
     Import(ImportArgs),
+    /// Check which devices and programs will refuse the vault, before money goes in
+    ///
+    /// With --device, the exit code is 1 if it refuses.
+    #[command(after_help = "Examples:
+  quorate vault check family
+  quorate vault check family --device jade")]
+    Check(check::CheckArgs),
     /// Keys out of the files that signers write
     #[command(
         subcommand,
@@ -141,6 +149,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         }
         Command::Export(args) => export(&args, context),
         Command::Import(args) => import(&args, context),
+        Command::Check(args) => check::run(&args, context),
         Command::Key(command) => key::run(command, context),
     }
 }

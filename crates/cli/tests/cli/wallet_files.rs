@@ -218,3 +218,29 @@ fn keys_come_out_of_signers_files_into_a_vault() {
     );
     assert!(!refused.stderr.contains("abandon"));
 }
+
+#[test]
+fn devices_say_what_they_will_refuse() {
+    let office = person();
+    vault(&office, "tr");
+    let all = office.json(&["vault", "check", "family"]);
+    let devices = all["devices"].as_array().unwrap();
+    assert!(devices.len() >= 14);
+    let jade = devices.iter().find(|one| one["device"] == "jade").unwrap();
+    assert_eq!(jade["takes"], false);
+    assert!(text(&jade["refusals"][0]).contains("taproot"), "{jade}");
+    let ledger = office.run(&["vault", "check", "family", "--device", "ledger"]);
+    assert_eq!(ledger.code(), Some(0), "{ledger:?}");
+    let jade = office.run(&["vault", "check", "family", "--device", "jade"]);
+    assert_eq!(jade.code(), Some(1), "{jade:?}");
+    assert!(jade.stdout.contains("refuses"), "{jade:?}");
+    assert!(
+        jade.stderr.contains("jade refuses the vault `family`"),
+        "{jade:?}"
+    );
+    let misspelt = office.run(&["vault", "check", "family", "--device", "coldcart"]);
+    assert!(
+        misspelt.stderr.contains("did you mean `coldcard`?"),
+        "{misspelt:?}"
+    );
+}

@@ -6,6 +6,7 @@ mod bsms;
 mod caravan;
 mod core_import;
 mod descriptor;
+mod device;
 mod electrum;
 mod error;
 mod multisig;
@@ -14,6 +15,7 @@ mod sniff;
 mod specter;
 mod text;
 
+pub use device::{DEVICES, Device, DeviceAdvice};
 pub use error::WalletError;
 pub use sniff::read;
 
