@@ -118,6 +118,51 @@ fn only_our_signatures_are_added() {
     assert_eq!(without.serialize(), psbt.serialize());
 }
 
+/// BIP-0373: who takes part, public nonces and partial signatures of others stay in the file that the
+/// signer gives back, in both versions of PSBT, as they were.
+#[test]
+fn musig2_fields_of_others_are_preserved_and_not_interpreted() {
+    let vault = vault("2-of-3");
+    let mut psbt = Spend::default().psbt(&vault);
+    let [one, two, three] = ["alice", "bob", "carol"].map(|name| {
+        let cosigner = vault.cosigners().iter().find(|one| one.name == name);
+        cosigner.unwrap().key.xpub().public_key.serialize()
+    });
+    let field = |type_value, key: &[u8], value: Vec<u8>| {
+        let key = raw::Key {
+            type_value,
+            key: key.to_vec(),
+        };
+        (key, value)
+    };
+    // Participants, a public nonce, a partial signature; and the participants of an output.
+    let whose = [&one[..], &two].concat();
+    let fields = [
+        field(0x1a, &three, whose.clone()),
+        field(0x1b, &[&one[..], &three].concat(), whose.clone()),
+        field(0x1c, &[&one[..], &three].concat(), vec![7; 32]),
+    ];
+    psbt.inputs[0].unknown.extend(fields.clone());
+    psbt.outputs[0].unknown.extend([field(0x08, &three, whose)]);
+    for version in [0, 2] {
+        let bytes = match version {
+            0 => psbt.serialize(),
+            _ => quorate_core::psbt::serialize_v2(&psbt).unwrap(),
+        };
+        let request = quorate_core::psbt::read(&bytes).unwrap();
+        assert_eq!(request.version, version);
+        let signed = sign(&key("alice"), &vault, &request.psbt).unwrap().psbt;
+        let written = match version {
+            0 => signed.serialize(),
+            _ => quorate_core::psbt::serialize_v2(&signed).unwrap(),
+        };
+        let back = quorate_core::psbt::read(&written).unwrap();
+        assert_eq!(back.psbt.inputs[0].unknown, psbt.inputs[0].unknown);
+        assert_eq!(back.psbt.outputs[0].unknown, psbt.outputs[0].unknown);
+        assert_eq!(back.signatures[0].len(), 1);
+    }
+}
+
 #[test]
 fn signing_again_changes_nothing() {
     let vault = vault("2-of-3");
