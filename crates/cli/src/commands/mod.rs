@@ -5,6 +5,7 @@ mod address;
 mod balance;
 mod coin;
 mod demo;
+mod explain;
 mod homes;
 mod init;
 mod journal;
@@ -62,6 +63,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Simulated(simulated::Command),
     Demo(demo::Args),
+    Explain(explain::Args),
     Completions(reference::CompletionsArgs),
     Man(reference::ManArgs),
     /// The command line reference in Markdown
@@ -87,6 +89,7 @@ impl Command {
             Self::Member(command) => member::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),
             Self::Demo(args) => demo::run(&args, context),
+            Self::Explain(args) => explain::run(&args, context),
             Self::Completions(args) => reference::completions(&args),
             Self::Man(args) => reference::man(&args),
             Self::Reference => reference::markdown(),

@@ -244,3 +244,50 @@ fn devices_say_what_they_will_refuse() {
         "{misspelt:?}"
     );
 }
+
+#[test]
+fn words_and_vaults_are_explained() {
+    let office = person();
+    vault(&office, "wsh");
+    let words = office.json(&["explain"]);
+    let words: Vec<&str> = words["words"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| text(&one["word"]))
+        .collect();
+    for word in [
+        "vault",
+        "descriptor",
+        "quorum",
+        "psbt",
+        "change",
+        "timelock",
+        "fee",
+        "recovery",
+        "backup",
+    ] {
+        assert!(words.contains(&word), "{word}");
+        assert!(!text(&office.json(&["explain", word])["text"]).is_empty());
+    }
+    let shown = office.run(&["explain", "--vault", "family"]).stdout;
+    assert!(
+        shown.contains("if the key of alice is lost: bob and carol together can spend at any time"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("if it is stolen: the thief can't spend alone"),
+        "{shown}"
+    );
+    let policy = office.json(&["explain", "--policy", "inheritance"]);
+    assert!(
+        text(&policy["keys"][0]["lost"]).contains("(about 365 days)"),
+        "{policy}"
+    );
+    let unknown = office.run(&["explain", "timelok"]);
+    assert_eq!(unknown.code(), Some(2));
+    assert!(
+        unknown.stderr.contains("did you mean `timelock`?"),
+        "{unknown:?}"
+    );
+}

@@ -5,11 +5,13 @@
 mod analyze;
 mod compile;
 mod explain;
+mod mishap;
 mod template;
 
 pub use analyze::{AnalyzeError, Holder, analyze};
 pub use compile::compile;
 pub use explain::explain;
+pub use mishap::{Mishap, mishaps};
 pub use template::{Template, TemplateError};
 
 pub(crate) use analyze::{AnalyzedPath, analyze_paths};
