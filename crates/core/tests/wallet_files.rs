@@ -299,3 +299,53 @@ fn bip129_descriptor_records_are_read_and_written() {
     let fixed = vectors["without_branches"].as_str().unwrap();
     assert!(read(fixed, Network::Bitcoin).is_err());
 }
+
+/// Wallet policies as BIP-0388 has them: each becomes the descriptor that the BIP names, and those that are
+/// vaults are written as they were.
+#[test]
+fn bip388_policies_become_their_descriptors_and_bad_ones_are_refused() {
+    let vectors = include_str!("../../../tests/vectors/bip388.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let valid = vectors["valid"].as_array().unwrap();
+    let mut vaults = 0;
+    for case in valid {
+        let file = serde_json::json!({
+            "name": "x", "descriptor_template": case["descriptor_template"], "keys": case["keys"],
+        });
+        let found = read(&file.to_string(), Network::Bitcoin).unwrap();
+        assert_eq!(found.descriptor, case["descriptor"].as_str().unwrap());
+        let vault = Vault::from_descriptor(Network::Bitcoin, &found.descriptor, None);
+        assert_eq!(vault.is_ok(), case["is_vault"] == true, "{}", case["name"]);
+        if let Ok(vault) = vault {
+            let written = write(Format::Bip388, &vault, "x").unwrap();
+            let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+            assert_eq!(written, file);
+            vaults += 1;
+        }
+    }
+    // One key alone with taproot is a vault of one.
+    assert_eq!((valid.len(), vaults), (9, 4));
+    let invalid = vectors["invalid"].as_array().unwrap();
+    assert_eq!(invalid.len(), 9);
+    for case in invalid {
+        let template = case["descriptor_template"].as_str().unwrap();
+        let keys = vectors["keys_for_invalid"].as_array().unwrap();
+        let used = (0..3)
+            .filter(|at| template.contains(&format!("@{at}")))
+            .count();
+        let most = (0..3)
+            .filter(|at| template.contains(&format!("@{at}")))
+            .max()
+            .unwrap()
+            + 1;
+        let file = serde_json::json!({
+            "name": "x", "descriptor_template": template, "keys": keys[..used.max(most)],
+        });
+        let taken = read(&file.to_string(), Network::Bitcoin)
+            .ok()
+            .and_then(|found| {
+                Vault::from_descriptor(Network::Bitcoin, &found.descriptor, None).ok()
+            });
+        assert!(taken.is_none(), "{template}: {}", case["why"]);
+    }
+}

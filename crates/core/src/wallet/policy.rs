@@ -72,8 +72,13 @@ pub(super) fn read(json: &Value) -> Result<Found, WalletError> {
         .collect::<Option<_>>()
         .filter(|keys: &Vec<&str>| !keys.is_empty())
         .ok_or_else(|| fault("`keys` isn't a list of texts".to_owned()))?;
+    if template.contains(['[', ']']) || template.contains("pub") {
+        return Err(fault(
+            "its template has a key that isn't in the list of keys".to_owned(),
+        ));
+    }
     let mut descriptor = String::new();
-    let mut used = vec![false; keys.len()];
+    let mut used = 0;
     let mut parts = template.split('@');
     descriptor.push_str(parts.next().unwrap_or_default());
     for part in parts {
@@ -82,17 +87,19 @@ pub(super) fn read(json: &Value) -> Result<Found, WalletError> {
             .unwrap_or(part.len());
         let (number, rest) = part.split_at(digits);
         let at: Option<usize> = number.parse().ok();
-        let key = at.and_then(|at| {
-            *used.get_mut(at)? = true;
-            keys.get(at)
-        });
+        // For the first time they stand in order.
+        let key = at.filter(|at| *at <= used).and_then(|at| keys.get(at));
+        used = used.max(at.map_or(0, |at| at.saturating_add(1)));
         let key = key.ok_or_else(|| {
-            fault("its template names a key that isn't in the list of keys".to_owned())
+            fault(
+                "its template names a key that isn't in the list of keys, or not in order"
+                    .to_owned(),
+            )
         })?;
         descriptor.push_str(key);
         descriptor.push_str(rest);
     }
-    if used.contains(&false) {
+    if used < keys.len() {
         return Err(fault("a key of its list isn't in the template".to_owned()));
     }
     Ok(Found {
