@@ -3,8 +3,8 @@
 
 use super::multisig::{Multisig, check_counts, descriptor, expression, path_text};
 use super::sniff::text;
-use super::text::is_fingerprint;
 use super::{Format, Found, WalletError};
+use crate::key::file::{electrum_fingerprint, is_private};
 use crate::key::{SecretKind, slip132_script, slip132_text};
 use crate::vault::Vault;
 use bitcoin::Network;
@@ -62,11 +62,16 @@ pub(super) fn read(json: &Value, network: Network) -> Result<Found, WalletError>
         let Some(one) = json.get(format!("x{number}/")) else {
             break;
         };
-        if has_secret(one) {
+        if is_private(one) {
             return Err(WalletError::Secret(SecretKind::ExtendedPrivateKey));
         }
         let field =
             |key: &str| text(one, key).ok_or_else(|| fault(format!("key {number} has no `{key}`")));
+        let fingerprint = electrum_fingerprint(one).ok_or_else(|| {
+            fault(format!(
+                "key {number} has no `root_fingerprint`: its signer couldn't recognise it"
+            ))
+        })?;
         let xpub = field("xpub")?;
         let said = slip132_script(xpub, network).ok_or_else(|| {
             fault(format!(
@@ -78,11 +83,7 @@ pub(super) fn read(json: &Value, network: Network) -> Result<Found, WalletError>
                 "its keys are for different kinds of script".to_owned(),
             ));
         }
-        keys.push(expression(
-            &fingerprint(one, number)?,
-            field("derivation")?,
-            xpub,
-        ));
+        keys.push(expression(&fingerprint, field("derivation")?, xpub));
         names.push(text(one, "label").unwrap_or_default().to_owned());
     }
     check_counts(Format::Electrum, threshold, count, keys.len())?;
@@ -92,26 +93,5 @@ pub(super) fn read(json: &Value, network: Network) -> Result<Found, WalletError>
         descriptor: descriptor(script, true, threshold, &keys)?,
         name: None,
         cosigners: Some(names),
-    })
-}
-
-/// Encrypted or not, whatever fills these fields is private.
-fn has_secret(keystore: &Value) -> bool {
-    let mut fields = ["xprv", "seed", "passphrase"].iter();
-    fields.any(|key| text(keystore, key).is_some_and(|value| !value.is_empty()))
-}
-
-/// Coldcard's is kept as a number whose lowest byte comes first.
-fn fingerprint(keystore: &Value, number: usize) -> Result<String, WalletError> {
-    if let Some(text) = text(keystore, "root_fingerprint").filter(|text| is_fingerprint(text)) {
-        return Ok(text.to_owned());
-    }
-    let little = keystore.get("ckcc_xfp").and_then(Value::as_u64);
-    let little = little.and_then(|number| u32::try_from(number).ok());
-    let bytes = little.map(|number| format!("{:08x}", number.swap_bytes()));
-    bytes.ok_or_else(|| {
-        Format::Electrum.fault(format!(
-            "key {number} has no `root_fingerprint`: its signer couldn't recognise it"
-        ))
     })
 }

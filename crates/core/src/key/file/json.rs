@@ -1,6 +1,7 @@
 //! Key files in JSON.
 
 use super::{Candidate, FoundKeys, KeyFileError, KeyFormat, by_path, key};
+use crate::key::SecretKind;
 use crate::script_type::ScriptType;
 use bitcoin::Network;
 use serde_json::Value;
@@ -99,27 +100,32 @@ fn generic(json: &Value, network: Network) -> Result<Vec<Candidate>, KeyFileErro
     Ok(keys)
 }
 
-/// spesmilo/electrum: keystore.py. Coldcard's fingerprint is a number whose lowest byte comes first.
+/// spesmilo/electrum: keystore.py.
 fn electrum(keystore: &Value, network: Network) -> Result<Candidate, KeyFileError> {
-    let private = ["xprv", "seed", "passphrase"].iter().any(|name| {
-        let value = keystore.get(name).and_then(Value::as_str);
-        value.is_some_and(|value| !value.is_empty())
-    });
-    if private {
-        return Err(KeyFileError::Secret(
-            crate::key::SecretKind::ExtendedPrivateKey,
-        ));
+    if is_private(keystore) {
+        return Err(KeyFileError::Secret(SecretKind::ExtendedPrivateKey));
     }
-    let little = keystore.get("ckcc_xfp").and_then(Value::as_u64);
-    let little = little.and_then(|number| u32::try_from(number).ok());
-    let fingerprint = match (
-        keystore.get("root_fingerprint").and_then(Value::as_str),
-        little,
-    ) {
-        (Some(text), _) => text.to_owned(),
-        (None, Some(number)) => format!("{:08x}", number.swap_bytes()),
-        (None, None) => return Err(KeyFileError::Field("root_fingerprint")),
-    };
+    let fingerprint = electrum_fingerprint(keystore);
+    let fingerprint = fingerprint.ok_or(KeyFileError::Field("root_fingerprint"))?;
     let (path, xpub) = (field(keystore, "derivation")?, field(keystore, "xpub")?);
     Ok(by_path(key(&fingerprint, path, xpub, network)?))
+}
+
+/// Whether an Electrum keystore has something private in it. Encrypted or not, whatever fills these fields
+/// is.
+pub(crate) fn is_private(keystore: &Value) -> bool {
+    ["xprv", "seed", "passphrase"].iter().any(|name| {
+        let value = keystore.get(name).and_then(Value::as_str);
+        value.is_some_and(|value| !value.is_empty())
+    })
+}
+
+/// The master fingerprint in an Electrum keystore. Coldcard's is a number whose lowest byte comes first.
+pub(crate) fn electrum_fingerprint(keystore: &Value) -> Option<String> {
+    if let Some(text) = keystore.get("root_fingerprint").and_then(Value::as_str) {
+        return Some(text.to_owned());
+    }
+    let number = keystore.get("ckcc_xfp").and_then(Value::as_u64)?;
+    let number = u32::try_from(number).ok()?;
+    Some(format!("{:08x}", number.swap_bytes()))
 }

@@ -7,6 +7,7 @@ mod json;
 mod record;
 
 pub use error::KeyFileError;
+pub(crate) use json::{electrum_fingerprint, is_private};
 
 use super::{CosignerKey, find_secret};
 use crate::script_type::ScriptType;
