@@ -1,0 +1,92 @@
+//! `quorate vault export`: as a descriptor, or as another program's file.
+
+use crate::context::Context;
+use crate::output::Answer;
+use crate::{files, terminal};
+use quorate_coordinator::{Error, nearest};
+use quorate_core::text::escape;
+use quorate_core::wallet::{self, Format};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The vault's name
+    vault: String,
+    /// The format, see below
+    #[arg(long, default_value = "descriptor")]
+    format: String,
+    /// What to call the vault in the file; its name here otherwise
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The file to write; standard output otherwise
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Serialize)]
+struct ExportView {
+    vault: String,
+    id: String,
+    format: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    descriptor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+}
+
+pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Error> {
+    let format: Format = args.format.parse().map_err(|()| {
+        let words = Format::ALL.map(Format::word);
+        let error = Error::input(
+            "unknown_format",
+            format!(
+                "`{}` is no format that is written here",
+                escape(&args.format)
+            ),
+        );
+        match nearest(&args.format, words) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint(format!("the formats are {}", words.join(", "))),
+        }
+    })?;
+    let mut coordinator = context.coordinator()?;
+    let vault = coordinator.vault(&args.vault)?;
+    let facts = coordinator.vault_facts(&args.vault)?;
+    let name = args.name.as_deref().unwrap_or(&vault.name);
+    let content = wallet::write(format, &facts, name).map_err(|error| {
+        Error::refused("not_expressible", error.to_string())
+            .hint("a descriptor can say everything: --format descriptor")
+    })?;
+    let mut view = ExportView {
+        vault: vault.name,
+        id: vault.id,
+        format: args.format.clone(),
+        file: None,
+        descriptor: None,
+        content: None,
+    };
+    let Some(path) = &args.output else {
+        match format {
+            Format::Descriptor => view.descriptor = Some(vault.descriptor),
+            _ => view.content = Some(content.clone()),
+        }
+        return Answer::new(&view, content);
+    };
+    files::write(path, content.as_bytes(), args.force)?;
+    view.file = Some(path.display().to_string());
+    let (shown, typed) = (files::shown(path), terminal::typed(&path.to_string_lossy()));
+    let next = match format {
+        Format::Descriptor => format!(
+            "next: quorate vault import {} {typed}, in the data folder of each cosigner\n",
+            view.vault
+        ),
+        _ => "compare the first addresses there with those of `quorate vault show`\n".to_owned(),
+    };
+    Answer::new(&view, format!("wrote {shown}\n{next}"))
+}
