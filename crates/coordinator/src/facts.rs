@@ -214,19 +214,36 @@ fn coins_of(
 pub(crate) fn replaced_line(tx: &ReadTx<'_>, id: ProposalId) -> Result<Vec<ProposalId>, Error> {
     let mut line: Vec<ProposalId> = Vec::new();
     let mut at = id;
+    let mut spent = None;
     while line.len() < MAX_LINE {
-        match tx.replaces(at)? {
-            // Two entries could claim to replace each other.
-            Some(old) if old == id || line.contains(&old) => break,
-            Some(old) if coins_spent(tx, old)?.is_disjoint(&coins_spent(tx, at)?) => break,
-            Some(old) => {
-                line.push(old);
-                at = old;
-            }
-            None => break,
+        let Some(old) = tx.replaces(at)? else { break };
+        // Two entries could claim to replace each other.
+        if old == id || line.contains(&old) {
+            break;
         }
+        let mine = match spent.take() {
+            Some(mine) => mine,
+            None => coins_spent(tx, at)?,
+        };
+        let its = coins_spent(tx, old)?;
+        if its.is_disjoint(&mine) {
+            break;
+        }
+        line.push(old);
+        at = old;
+        spent = Some(its);
     }
     Ok(line)
+}
+
+/// Whether a proposal's transaction may be waiting somewhere to be mined: it was let go, or the chain
+/// source has it. Told without looking at its signatures.
+pub(crate) fn may_be_out(tx: &ReadTx<'_>, id: ProposalId) -> Result<bool, Error> {
+    let Some(row) = tx.proposal(id)? else {
+        return Ok(false);
+    };
+    let released = row.released.is_some();
+    Ok(released || place(tx, row.vault, own_txid(tx, &row)?)? == Place::Mempool)
 }
 
 fn coins_spent(tx: &ReadTx<'_>, id: ProposalId) -> Result<BTreeSet<OutPoint>, Error> {

@@ -5,7 +5,7 @@
 
 use super::coins::{CANDIDATES, Offer, age, candidate, is_young_coinbase};
 use super::load;
-use crate::facts::{Known, replaced_line};
+use crate::facts::{Known, may_be_out, replaced_line};
 use crate::{Coordinator, Error};
 use bitcoin::{Amount, Weight, consensus};
 use quorate_core::ledger::{Coin, VaultRow};
@@ -170,6 +170,10 @@ impl Old {
             outbid(self.known.row.id, price(tx, vault, &self.known)?, new)?;
         }
         for id in self.line.iter().skip(1) {
+            // Most of a long line never left the house.
+            if !may_be_out(tx, *id)? {
+                continue;
+            }
             let (_, _, known) = load(tx, *id, now)?;
             if known.status() == Status::Broadcast {
                 outbid(*id, price(tx, vault, &known)?, new)?;
