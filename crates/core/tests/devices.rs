@@ -86,7 +86,7 @@ fn each_kind_of_vault_is_refused_by_those_who_do_not_know_it() {
         (
             "paths differ",
             of(&format!("wsh(sortedmulti(2,{mixed}))")),
-            vec![here, "krux", "seedsigner", "specter-diy"],
+            vec!["jade", here, "krux", "seedsigner", "specter-diy"],
         ),
     ] {
         assert_eq!(refusing(&vault), expected.into_iter().collect(), "{kind}");

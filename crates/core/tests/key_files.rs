@@ -45,6 +45,13 @@ fn generic() -> Value {
     })
 }
 
+/// The path of the key for wsh in another section.
+fn with_path(json: &Value, name: &str) -> Value {
+    let mut json = json.clone();
+    json[name] = json!("m/48'/1'/0'/2'");
+    json
+}
+
 fn electrum() -> Value {
     let (xfp, xpub) = parts("48h/1h/0h/2h");
     json!({"keystore": {"type": "bip32", "xpub": xpub, "xprv": null, "derivation": "m/48h/1h/0h/2h",
@@ -191,6 +198,12 @@ fn bad_key_files_are_refused() {
         json!({"keystore": {"xpub": xpub, "derivation": "m/48h/1h/0h/2h"}}).to_string(),
         json!({"keystore": {"xpub": xpub, "seed": "c2VjcmV0", "derivation": "m", "root_fingerprint": xfp}}).to_string(),
         json!({"keystore": {"xpub": xpub, "derivation": "m/48h/1h/0h/2h", "ckcc_xfp": 1u64 << 40}}).to_string(),
+        json!({"xfp": xfp, "xpub": xpub, "path": "m/48'/1'/0'/2'", "seed": "00".repeat(32)}).to_string(),
+        json!({"xfp": xfp, "xpub": xpub, "path": "m/48'/1'/0'/2'", "more": [{"WIF": "x"}]}).to_string(),
+        with(&electrum(), "keystore", json!({"xpub": xpub, "seed": {"a": 1}, "derivation": "m/48h/1h/0h/2h", "root_fingerprint": xfp})),
+        json!({"xfp": xfp, "xpub": xpub, "path": "mmm///48'/1'/0'/2'"}).to_string(),
+        // A key for wsh where one for nested segwit belongs.
+        with(&with_path(&multisig("p2sh_p2wsh"), "p2sh_p2wsh_deriv"), "p2sh_p2wsh", json!(xpub)),
         // Records.
         record(["BSMS 2.0", "00", &key, "x"]),
         record(["BSMS 1.0", "zz", &key, "x"]),

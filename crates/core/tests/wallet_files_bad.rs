@@ -248,6 +248,7 @@ fn bad_core_and_specter_files() {
         map(&receive.replace("wsh(", "wpkh(")),
         map(""),
         r#"{"label":"x","descriptor":5}"#.to_owned(),
+        map(&receive).replacen('{', r#"{"keys":[{"mnemonic":["a","b"]}],"#, 1),
         map(&receive)[..300].to_owned(),
     ];
     all_refused(Format::Specter, &bad);

@@ -81,6 +81,7 @@ pub const DEVICES: [Device; 14] = [
         name: "jade",
         label: Some(15),
         taproot: false,
+        one_path: true,
         ..ANY
     },
     Device {

@@ -4,8 +4,8 @@
 use super::multisig::{Multisig, check_counts, descriptor, expression, path_text};
 use super::sniff::text;
 use super::{Format, Found, WalletError};
-use crate::key::file::{electrum_fingerprint, is_private};
-use crate::key::{SecretKind, slip132_script, slip132_text};
+use crate::key::file::electrum_fingerprint;
+use crate::key::{slip132_script, slip132_text};
 use crate::vault::Vault;
 use bitcoin::Network;
 use serde_json::{Map, Value, json};
@@ -62,9 +62,6 @@ pub(super) fn read(json: &Value, network: Network) -> Result<Found, WalletError>
         let Some(one) = json.get(format!("x{number}/")) else {
             break;
         };
-        if is_private(one) {
-            return Err(WalletError::Secret(SecretKind::ExtendedPrivateKey));
-        }
         let field =
             |key: &str| text(one, key).ok_or_else(|| fault(format!("key {number} has no `{key}`")));
         let fingerprint = electrum_fingerprint(one).ok_or_else(|| {

@@ -3,7 +3,8 @@
 use super::{
     Found, WalletError, bsms, caravan, core_import, descriptor, electrum, policy, specter,
 };
-use crate::key::find_secret;
+use crate::key::file::is_private;
+use crate::key::{SecretKind, find_secret};
 use crate::text::excerpt;
 use bitcoin::Network;
 use serde_json::Value;
@@ -37,6 +38,9 @@ pub fn read(text: &str, network: Network) -> Result<Found, WalletError> {
     if trimmed.starts_with(['{', '[']) {
         let json: Value =
             serde_json::from_str(trimmed).map_err(|error| WalletError::Json(excerpt(&error)))?;
+        if is_private(&json) {
+            return Err(WalletError::Secret(SecretKind::PrivateKey));
+        }
         return object(&json, network);
     }
     if trimmed.starts_with("BSMS") {

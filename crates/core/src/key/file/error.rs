@@ -32,6 +32,16 @@ pub enum KeyFileError {
     /// A field that is needed.
     #[error("`{0}` is missing or isn't a text: export it again")]
     Field(&'static str),
+    /// A section with a key for something else.
+    #[error(
+        "the key in its section `{section}` has a path for {other}: it was damaged or changed; export it again"
+    )]
+    Purpose {
+        /// The section.
+        section: &'static str,
+        /// What the path is for.
+        other: &'static str,
+    },
     /// Two keys are for the same thing, or none is for what is wanted.
     #[error(
         "it has no one key for {wanted} but {found}: say another --script, or give the key itself"

@@ -1,12 +1,15 @@
 //! Key files in JSON.
 
-use super::{Candidate, FoundKeys, KeyFileError, KeyFormat, by_path, key};
-use crate::key::SecretKind;
+use super::{Candidate, FoundKeys, KeyFileError, KeyFormat, by_path, key, purpose};
+use crate::key::{CosignerKey, SecretKind};
 use crate::script_type::ScriptType;
 use bitcoin::Network;
 use serde_json::Value;
 
 pub(super) fn read(json: &Value, network: Network) -> Result<FoundKeys, KeyFileError> {
+    if is_private(json) {
+        return Err(KeyFileError::Secret(SecretKind::PrivateKey));
+    }
     let has = |key: &str| json.get(key).is_some();
     let (format, keys) = if has("bip48_2") || has("bip48_1") {
         (KeyFormat::CoinkiteGeneric, generic(json, network)?)
@@ -68,8 +71,7 @@ fn multisig(json: &Value, network: Network) -> Result<Vec<Candidate>, KeyFileErr
             continue;
         }
         let key = key(fingerprint, field(json, path)?, field(json, name)?, network)?;
-        let script = Some(script);
-        keys.push(Candidate { script, key });
+        keys.push(meant_for(script, key, name)?);
     }
     Ok(keys)
 }
@@ -94,30 +96,64 @@ fn generic(json: &Value, network: Network) -> Result<Vec<Candidate>, KeyFileErro
             field(section, "xpub")?,
             network,
         )?;
-        let script = Some(script);
-        keys.push(Candidate { script, key });
+        keys.push(meant_for(script, key, name)?);
     }
     Ok(keys)
 }
 
+/// A key for what its section says. A path that says otherwise is that of another key.
+fn meant_for(
+    script: ScriptType,
+    key: CosignerKey,
+    section: &'static str,
+) -> Result<Candidate, KeyFileError> {
+    match purpose(key.origin_path()) {
+        Some(other) if other != script => Err(KeyFileError::Purpose {
+            section,
+            other: other.word(),
+        }),
+        _ => Ok(Candidate {
+            script: Some(script),
+            key,
+        }),
+    }
+}
+
 /// spesmilo/electrum: keystore.py.
 fn electrum(keystore: &Value, network: Network) -> Result<Candidate, KeyFileError> {
-    if is_private(keystore) {
-        return Err(KeyFileError::Secret(SecretKind::ExtendedPrivateKey));
-    }
     let fingerprint = electrum_fingerprint(keystore);
     let fingerprint = fingerprint.ok_or(KeyFileError::Field("root_fingerprint"))?;
     let (path, xpub) = (field(keystore, "derivation")?, field(keystore, "xpub")?);
     Ok(by_path(key(&fingerprint, path, xpub, network)?))
 }
 
-/// Whether an Electrum keystore has something private in it. Encrypted or not, whatever fills these fields
-/// is.
-pub(crate) fn is_private(keystore: &Value) -> bool {
-    ["xprv", "seed", "passphrase"].iter().any(|name| {
-        let value = keystore.get(name).and_then(Value::as_str);
-        value.is_some_and(|value| !value.is_empty())
-    })
+/// Whether anything private stands in a file, at any depth: whatever fills fields of these names is,
+/// encrypted or not, in whatever form.
+pub(crate) fn is_private(json: &Value) -> bool {
+    const NAMES: [&str; 7] = [
+        "xprv",
+        "seed",
+        "mnemonic",
+        "passphrase",
+        "private_key",
+        "privkey",
+        "wif",
+    ];
+    let is_filled = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
+    };
+    match json {
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            let name = name.to_ascii_lowercase();
+            NAMES.contains(&name.as_str()) && is_filled(value) || is_private(value)
+        }),
+        Value::Array(list) => list.iter().any(is_private),
+        _ => false,
+    }
 }
 
 /// The master fingerprint in an Electrum keystore. Coldcard's is a number whose lowest byte comes first.

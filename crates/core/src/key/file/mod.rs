@@ -175,7 +175,11 @@ fn key(
     xpub: &str,
     network: Network,
 ) -> Result<CosignerKey, KeyFileError> {
-    let path = path.trim().trim_start_matches('m').trim_start_matches('/');
+    let path = path.trim();
+    let path = path
+        .strip_prefix("m/")
+        .or_else(|| path.strip_prefix('m'))
+        .unwrap_or(path);
     let slash = if path.is_empty() { "" } else { "/" };
     let fingerprint = fingerprint.trim().to_ascii_lowercase();
     let text = format!("[{fingerprint}{slash}{path}]{}", xpub.trim());
