@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 const MAX_HINTS: usize = 8;
 
 /// Derives what the hints point at, each place once.
-pub(super) struct Places<'a> {
+pub(crate) struct Places<'a> {
     vault: &'a Vault,
     derived: BTreeMap<(Keychain, u32), Derived>,
     /// The paths above an index that our own derivations have shown to be a keychain's.
@@ -20,7 +20,7 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(super) const fn new(vault: &'a Vault) -> Self {
+    pub(crate) const fn new(vault: &'a Vault) -> Self {
         Self {
             vault,
             derived: BTreeMap::new(),
@@ -83,7 +83,7 @@ impl<'a> Places<'a> {
 
     /// Where in the vault an output returns to, if it does. One that claims to and doesn't is
     /// refused, not shown as a payment: it was made to deceive (T08).
-    pub(super) fn of_output(
+    pub(crate) fn of_output(
         &mut self,
         output: usize,
         txout: &TxOut,

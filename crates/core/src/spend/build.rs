@@ -7,7 +7,7 @@ use super::request::{Available, Request, Send};
 use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
 use crate::keychain::Keychain;
 use crate::proposal::{PinError, Proposal};
-use crate::psbt::{MAX_BYTES, describe_input, describe_output};
+use crate::psbt::{MAX_BYTES, describe_input, describe_output, keys_of};
 use crate::vault::{Derived, Vault, VaultError};
 use bitcoin::policy::MAX_STANDARD_TX_WEIGHT;
 use bitcoin::{
@@ -332,11 +332,7 @@ fn fill(
 ) -> Result<Psbt, SpendError> {
     let mut psbt =
         Psbt::from_unsigned_tx(transaction).map_err(|_| PinError::Empty("unsigned inputs"))?;
-    for cosigner in vault.cosigners() {
-        let key = &cosigner.key;
-        psbt.xpub
-            .insert(*key.xpub(), (key.fingerprint(), key.origin_path().clone()));
-    }
+    psbt.xpub = keys_of(vault);
     for (fields, coin) in psbt.inputs.iter_mut().zip(coins) {
         let derived = vault.derive(coin.keychain, coin.index)?;
         let previous = request
