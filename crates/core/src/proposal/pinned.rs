@@ -59,7 +59,7 @@ impl Proposal {
     pub fn check(vault: &Vault, psbt: Psbt) -> Result<Self, PinError> {
         let tx = &psbt.unsigned_tx;
         check_shape(&psbt)?;
-        let mut places = Places::new(vault);
+        let mut places = Places::new(vault, tx.input.len() + tx.output.len());
         let mut seen = BTreeSet::new();
         let mut inputs = Vec::with_capacity(tx.input.len());
         for (input, (txin, fields)) in tx.input.iter().zip(&psbt.inputs).enumerate() {

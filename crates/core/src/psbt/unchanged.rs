@@ -58,7 +58,7 @@ pub(super) fn same_fields(proposal: &Proposal, theirs: &Psbt) -> Result<(), Cont
 fn described(proposal: &Proposal, theirs: &Psbt) -> Option<Psbt> {
     let mut own = request(proposal);
     let vault = proposal.owner();
-    let mut places = Places::new(vault);
+    let mut places = Places::new(vault, theirs.outputs.len());
     let outputs = proposal.transaction().output.iter().zip(&theirs.outputs);
     for ((number, (txout, theirs)), own) in outputs.enumerate().zip(&mut own.outputs) {
         if let Some((keychain, index)) = places.of_output(number, txout, theirs).ok()? {
