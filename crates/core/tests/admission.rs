@@ -237,6 +237,38 @@ fn t12_a_poor_request_costs_no_signature() {
     }
 }
 
+/// A file has room for tens of thousands of them, each with a point to find and a sentence to read.
+#[test]
+fn t18_many_signatures_without_a_place_are_refused_together() {
+    for script in ScriptType::ALL {
+        let world = World::of(vault_as("2-of-3", script), &[60_000, 50_000]);
+        let proposal = world.spend_all_coins();
+        let key = &proposal.inputs()[0].derived.keys[0];
+        for (count, refusals) in [(3, 3), (4, 1), (5_000, 1)] {
+            let mut file = foreign(&world.sign(&proposal, 1));
+            for number in 0..count {
+                // By strangers, and in taproot for scripts that the key isn't in.
+                let stranger = [&[2][..], &u32::to_be_bytes(number), &[7; 28]].concat();
+                let value = vec![0x30; 64];
+                file.signatures[0].push(match script {
+                    ScriptType::Tr => RawSignature::TapScript {
+                        key: [&key.public_key.inner.serialize()[1..], &stranger[1..]].concat(),
+                        value,
+                    },
+                    _ => RawSignature::Partial {
+                        key: stranger,
+                        value,
+                    },
+                });
+            }
+            let admission = admit(&proposal, &file, &SignatureSet::new()).unwrap();
+            assert_eq!(admission.new.len(), 2, "{script}");
+            assert_eq!(admission.refused.len(), refusals, "{script}, {count}");
+            assert!(admission.refused.iter().all(|one| one.input == 0));
+        }
+    }
+}
+
 #[test]
 fn t13_a_bogus_signature_in_any_slot_costs_no_other() {
     for (policy, count) in [("2-of-3", 3), ("3-of-5", 5)] {

@@ -289,9 +289,10 @@ fn contribution(proposal: &Proposal, texts: &[SignatureText], workers: &dyn Work
             if taken.remove(&(input, key, value)) {
                 continue;
             }
-            let reason = reasons
-                .next_if(|next| next.input == input)
-                .map_or_else(|| "it is there twice".to_owned(), |refused| refused.reason);
+            let reason = reasons.next_if(|next| next.input == input).map_or_else(
+                || "it is there twice, or belongs to no key of the input".to_owned(),
+                |refused| refused.reason,
+            );
             refused.push(RefusedPart {
                 place,
                 reason: format!("input {input}: {reason}"),
