@@ -24,10 +24,11 @@ struct Seen {
 /// The alarms about cosigners of this vault. Without any repeated number, which is the rule, it
 /// costs one look into an empty table.
 pub(crate) fn of_vault(tx: &ReadTx<'_>, vault: &Vault) -> Result<Vec<String>, Error> {
+    let mut makers = Makers::new(tx);
     let mut seen = Vec::new();
     for r in tx.repeated_nonces()? {
         for found in tx.nonce_uses(&r)? {
-            seen.extend(resolve(tx, &found)?);
+            seen.extend(makers.of(&found)?);
         }
     }
     Ok(judge(vault, &seen))
@@ -42,20 +43,27 @@ pub(crate) fn of_file(
     admitted: &[Admitted],
 ) -> Result<Vec<String>, Error> {
     let mut seen = Vec::new();
+    let mut numbers: BTreeMap<[u8; 32], Vec<Nonce>> = BTreeMap::new();
     for one in admitted {
         let Some(nonce) = nonce(one) else { continue };
         let Some(cosigner) = vault.cosigners().get(one.cosigner) else {
             continue;
         };
+        numbers.entry(nonce.r).or_default().push(nonce);
         seen.push(Seen {
             nonce,
             proposal: proposal.id(),
             cosigner: cosigner.name.clone(),
             identity: cosigner.key.identity(),
         });
-        for found in tx.map_or(Ok(Vec::new()), |tx| tx.nonce_uses(&nonce.r))? {
-            if found.nonce.repeats(&nonce) {
-                seen.extend(tx.map_or(Ok(None), |tx| resolve(tx, &found))?);
+    }
+    if let Some(tx) = tx {
+        let mut makers = Makers::new(tx);
+        for (r, nonces) in numbers {
+            for found in tx.nonce_uses(&r)? {
+                if nonces.iter().any(|nonce| found.nonce.repeats(nonce)) {
+                    seen.extend(makers.of(&found)?);
+                }
             }
         }
     }
@@ -67,67 +75,125 @@ fn nonce(one: &Admitted) -> Option<Nonce> {
     Nonce::of(&key, &one.signature.to_vec())
 }
 
-/// Who made a stored signature; `None` while its proposal isn't here yet.
-fn resolve(tx: &ReadTx<'_>, found: &NonceUse) -> Result<Option<Seen>, Error> {
-    let Some(stored) = tx.proposal(found.proposal)? else {
-        return Ok(None);
-    };
-    let Some(row) = tx.vaults()?.into_iter().find(|row| row.id == stored.vault) else {
-        return Ok(None);
-    };
-    let vault = Coordinator::open_vault(&row)?;
-    let proposal = quorate_core::psbt::read(&stored.psbt)
-        .ok()
-        .and_then(|foreign| Proposal::check(&vault, foreign.psbt).ok());
-    let Some(proposal) = proposal else {
-        return Ok(None);
-    };
-    let x_only = |key: &PublicKey| key.inner.x_only_public_key().0.serialize();
-    let input = proposal.inputs().get(found.input as usize);
-    let key = input.and_then(|input| {
-        let keys = input.derived.keys.iter();
-        keys.clone()
-            .find(|key| x_only(&key.public_key) == found.nonce.key)
-    });
-    let cosigner = key.and_then(|key| vault.cosigners().get(key.cosigner));
-    Ok(cosigner.map(|cosigner| Seen {
-        nonce: found.nonce,
-        proposal: found.proposal,
-        cosigner: cosigner.name.clone(),
-        identity: cosigner.key.identity(),
-    }))
+/// Finds out who made stored signatures. Each proposal is read once: one number may be on all of its
+/// inputs.
+struct Makers<'a, 't> {
+    tx: &'a ReadTx<'t>,
+    known: BTreeMap<ProposalId, Option<Holders>>,
+}
+
+/// Whose the keys of a proposal are. Of the proposal itself nothing is kept.
+struct Holders {
+    vault: Vault,
+    /// By input and key without its sign.
+    cosigners: BTreeMap<(u32, [u8; 32]), usize>,
+}
+
+impl<'a, 't> Makers<'a, 't> {
+    const fn new(tx: &'a ReadTx<'t>) -> Self {
+        Self {
+            tx,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// `None` while its proposal isn't here yet.
+    fn of(&mut self, found: &NonceUse) -> Result<Option<Seen>, Error> {
+        if !self.known.contains_key(&found.proposal) {
+            let holders = Holders::of(self.tx, found.proposal)?;
+            self.known.insert(found.proposal, holders);
+        }
+        let holders = self.known.get(&found.proposal).and_then(Option::as_ref);
+        let cosigner = holders.and_then(|holders| {
+            let at = holders.cosigners.get(&(found.input, found.nonce.key))?;
+            holders.vault.cosigners().get(*at)
+        });
+        Ok(cosigner.map(|cosigner| Seen {
+            nonce: found.nonce,
+            proposal: found.proposal,
+            cosigner: cosigner.name.clone(),
+            identity: cosigner.key.identity(),
+        }))
+    }
+}
+
+impl Holders {
+    fn of(tx: &ReadTx<'_>, id: ProposalId) -> Result<Option<Self>, Error> {
+        let Some(stored) = tx.proposal(id)? else {
+            return Ok(None);
+        };
+        let Some(row) = tx.vaults()?.into_iter().find(|row| row.id == stored.vault) else {
+            return Ok(None);
+        };
+        let vault = Coordinator::open_vault(&row)?;
+        let proposal = quorate_core::psbt::read(&stored.psbt)
+            .ok()
+            .and_then(|foreign| Proposal::check(&vault, foreign.psbt).ok());
+        let Some(proposal) = proposal else {
+            return Ok(None);
+        };
+        let x_only = |key: &PublicKey| key.inner.x_only_public_key().0.serialize();
+        let inputs = (0u32..).zip(proposal.inputs());
+        let cosigners = inputs.flat_map(|(input, coin)| {
+            let keys = coin.derived.keys.iter();
+            keys.map(move |key| ((input, x_only(&key.public_key)), key.cosigner))
+        });
+        let cosigners = cosigners.collect();
+        Ok(Some(Self { vault, cosigners }))
+    }
+}
+
+/// What one key signed with one number.
+#[derive(Debug)]
+struct Uses<'a> {
+    cosigner: &'a str,
+    /// Which signatures, told apart as [`Nonce::repeats`] does.
+    signatures: BTreeSet<([u8; 32], [u8; 32])>,
+    proposals: BTreeSet<ProposalId>,
 }
 
 /// Of signatures with one number each: what it means for the vault's cosigners.
 fn judge(vault: &Vault, seen: &[Seen]) -> Vec<String> {
-    let mut by_number: BTreeMap<[u8; 32], Vec<&Seen>> = BTreeMap::new();
+    let mut by_number: BTreeMap<[u8; 32], BTreeMap<KeyIdentity, Uses<'_>>> = BTreeMap::new();
     for one in seen {
-        by_number.entry(one.nonce.r).or_default().push(one);
+        let by_key = by_number.entry(one.nonce.r).or_default();
+        let uses = by_key.entry(one.identity).or_insert_with(|| Uses {
+            cosigner: &one.cosigner,
+            signatures: BTreeSet::new(),
+            proposals: BTreeSet::new(),
+        });
+        uses.signatures.insert((one.nonce.key, one.nonce.s));
+        uses.proposals.insert(one.proposal);
     }
-    let ours = |one: &Seen| {
-        let cosigners = vault.cosigners().iter();
-        let ours = cosigners.clone().find(|c| c.key.identity() == one.identity);
+    let ours = |identity: &KeyIdentity| {
+        let mut cosigners = vault.cosigners().iter();
+        let ours = cosigners.find(|c| c.key.identity() == *identity);
         ours.map(|cosigner| cosigner.name.clone())
     };
     // By cosigner, so that ten repeated numbers of one device are one sentence.
     let mut broken: BTreeMap<String, BTreeSet<ProposalId>> = BTreeMap::new();
     let mut shared: BTreeMap<(String, String), BTreeSet<ProposalId>> = BTreeMap::new();
-    for group in by_number.values() {
-        for (at, one) in group.iter().enumerate() {
-            for other in &group[..at] {
-                if !one.nonce.repeats(&other.nonce) {
-                    continue;
-                }
-                let proposals = [one.proposal, other.proposal];
-                if one.identity == other.identity {
-                    if let Some(name) = ours(one) {
-                        broken.entry(name).or_default().extend(proposals);
-                    }
-                } else if ours(one).is_some() || ours(other).is_some() {
-                    let mut names =
-                        [one, other].map(|one| ours(one).unwrap_or_else(|| one.cosigner.clone()));
+    for by_key in by_number.values() {
+        for (at, (identity, one)) in by_key.iter().enumerate() {
+            let name = ours(identity);
+            if one.signatures.len() > 1
+                && let Some(name) = &name
+            {
+                broken
+                    .entry(name.clone())
+                    .or_default()
+                    .extend(&one.proposals);
+            }
+            for (other, uses) in by_key.iter().take(at) {
+                let others = ours(other);
+                let differ = one.signatures.union(&uses.signatures).nth(1).is_some();
+                if differ && (name.is_some() || others.is_some()) {
+                    let mut names = [(&name, one), (&others, uses)].map(|(name, uses)| {
+                        name.clone().unwrap_or_else(|| uses.cosigner.to_owned())
+                    });
                     names.sort();
                     let [first, second] = names;
+                    let proposals = one.proposals.union(&uses.proposals);
                     shared.entry((first, second)).or_default().extend(proposals);
                 }
             }

@@ -16,7 +16,7 @@ use crate::{Coordinator, Error, Moment, find};
 use bitcoin::{FeeRate, OutPoint, Psbt};
 use quorate_core::journal::Body;
 use quorate_core::proposal::abandon;
-use quorate_core::psbt::with_signatures as with_signatures_of;
+use quorate_core::psbt::{request, with_signatures as with_signatures_of};
 use quorate_core::spend::{Recipient, device_limits, review};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
@@ -65,7 +65,7 @@ impl Coordinator {
             Ok(if with_signatures {
                 with_signatures_of(&known.proposal, &known.signatures)
             } else {
-                known.proposal.psbt().clone()
+                request(&known.proposal)
             })
         })
     }

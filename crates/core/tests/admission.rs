@@ -8,11 +8,14 @@ use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use bitcoin::{
     Amount, EcdsaSighashType, Psbt, PublicKey, ScriptBuf, Sequence, absolute, ecdsa, transaction,
 };
+use common::vault_as;
 use common::world::{World, ecdsa_of, foreign, kept};
 use quorate_core::proposal::{Proposal, SignatureSet, SignedInputs, Slot};
 use quorate_core::psbt::{
     ContributionError, FinalizeError, ForeignPsbt, RawSignature, admit, finalize, read,
+    with_signatures,
 };
+use quorate_core::script_type::ScriptType;
 use std::collections::BTreeSet;
 
 fn world() -> (World, Proposal) {
@@ -174,6 +177,96 @@ fn t12_trimmed_files_are_welcome() {
     let mut file = Psbt::from_unsigned_tx(proposal.transaction().clone()).unwrap();
     world.sign_into(&mut file, &proposal, 2);
     assert_eq!(world.admit(&proposal, &file).new.len(), 3);
+}
+
+/// A member may have opened the proposal with a request that says less than ours, or wrong origins. What
+/// our own vault says is never an alteration, and it is what cosigners are handed.
+#[test]
+fn t12_a_poor_request_costs_no_signature() {
+    for script in ScriptType::ALL {
+        let world = World::of(vault_as("2-of-3", script), &[60_000, 50_000]);
+        let proposal = world.spend(70_000).unwrap();
+        let file = world.sign(&proposal, 1);
+        let mut poor = proposal.psbt().clone();
+        poor.xpub.clear();
+        for fields in &mut poor.inputs {
+            fields.witness_script = None;
+            fields.redeem_script = None;
+            fields.tap_internal_key = None;
+            fields.tap_merkle_root = None;
+            fields.tap_scripts.clear();
+            fields.bip32_derivation.pop_last();
+            fields.tap_key_origins.pop_last();
+            for (fingerprint, _) in fields.bip32_derivation.values_mut() {
+                *fingerprint = [1; 4].into();
+            }
+            for (_, (fingerprint, _)) in fields.tap_key_origins.values_mut() {
+                *fingerprint = [1; 4].into();
+            }
+        }
+        poor.outputs.fill(bitcoin::psbt::Output::default());
+        let poor = Proposal::check(&world.vault, poor).unwrap();
+        assert_eq!(poor.id(), proposal.id());
+        assert_eq!(poor.final_txid(), proposal.final_txid(), "{script}");
+
+        let admission = world.admit(&poor, &file);
+        assert_eq!(admission.new.len(), 2, "{script}");
+        assert_eq!(admission.refused, [], "{script}");
+        let handed_out = with_signatures(&poor, &kept(&admission));
+        assert_eq!(handed_out.inputs, file.inputs, "{script}");
+        assert_eq!(handed_out.xpub, file.xpub, "{script}");
+
+        // What neither says stays an alteration.
+        let ours = proposal.outputs().iter().position(|one| one.ours.is_some());
+        let ours = ours.unwrap();
+        let mut change = file.clone();
+        change.outputs.swap(ours, 1 - ours);
+        let mut scripts = file.clone();
+        scripts.inputs.swap(0, 1);
+        let mut key = file.clone();
+        let xpub = *common::key(9).xpub();
+        key.xpub
+            .insert(xpub, (xpub.fingerprint(), Default::default()));
+        for altered in [change, scripts, key] {
+            let error = admit(&poor, &foreign(&altered), &SignatureSet::new()).unwrap_err();
+            assert!(
+                matches!(error, ContributionError::Altered { .. }),
+                "{script}: {error}"
+            );
+        }
+    }
+}
+
+/// A file has room for tens of thousands of them, each with a point to find and a sentence to read.
+#[test]
+fn t18_many_signatures_without_a_place_are_refused_together() {
+    for script in ScriptType::ALL {
+        let world = World::of(vault_as("2-of-3", script), &[60_000, 50_000]);
+        let proposal = world.spend_all_coins();
+        let key = &proposal.inputs()[0].derived.keys[0];
+        for (count, refusals) in [(3, 3), (4, 1), (5_000, 1)] {
+            let mut file = foreign(&world.sign(&proposal, 1));
+            for number in 0..count {
+                // By strangers, and in taproot for scripts that the key isn't in.
+                let stranger = [&[2][..], &u32::to_be_bytes(number), &[7; 28]].concat();
+                let value = vec![0x30; 64];
+                file.signatures[0].push(match script {
+                    ScriptType::Tr => RawSignature::TapScript {
+                        key: [&key.public_key.inner.serialize()[1..], &stranger[1..]].concat(),
+                        value,
+                    },
+                    _ => RawSignature::Partial {
+                        key: stranger,
+                        value,
+                    },
+                });
+            }
+            let admission = admit(&proposal, &file, &SignatureSet::new()).unwrap();
+            assert_eq!(admission.new.len(), 2, "{script}");
+            assert_eq!(admission.refused.len(), refusals, "{script}, {count}");
+            assert!(admission.refused.iter().all(|one| one.input == 0));
+        }
+    }
 }
 
 #[test]

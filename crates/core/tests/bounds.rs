@@ -3,8 +3,9 @@
 
 mod common;
 
-use bitcoin::{Amount, FeeRate, Network, Weight};
+use bitcoin::{Amount, FeeRate, Network, ScriptBuf, Weight};
 use common::world::{World, foreign, pay, stranger};
+use quorate_core::psbt::MAX_BYTES;
 use quorate_core::spend::{FeeLimits, Recipient, Request, Send, SpendError, propose};
 use quorate_core::vault::Vault;
 
@@ -106,4 +107,73 @@ fn no_rate_and_no_amount_panics() {
             }
         }
     }
+}
+
+/// A vault of `k` of 15 keys on each of `paths` paths in leaves.
+fn tall_world(paths: u32, values: &[u64]) -> World {
+    let leaf = |path: u32| {
+        let keys = (1..=15).map(|seed| {
+            let (receive, change) = (2 * path, 2 * path + 1);
+            common::key_text(Network::Regtest, seed, "48h/1h/0h/2h")
+                + &format!("/<{receive};{change}>/*")
+        });
+        let keys: Vec<String> = keys.collect();
+        let quorum = format!("multi_a({},{})", paths - path, keys.join(","));
+        match path {
+            0 => quorum,
+            _ => format!("and_v(v:{quorum},older({path}))"),
+        }
+    };
+    let tree = (0..paths)
+        .map(leaf)
+        .reduce(|tree, leaf| format!("{{{tree},{leaf}}}"));
+    let nobody = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0";
+    let text = format!("tr({nobody},{})", tree.unwrap());
+    let vault = Vault::from_descriptor(Network::Regtest, &text, None).unwrap();
+    World::of(vault, values)
+}
+
+/// More keys, or more of anything costly, than readers take is told before anybody is asked to sign.
+#[test]
+fn t18_a_file_that_nobody_could_read_again_is_refused_with_the_reason() {
+    let world = tall_world(3, &[100_000; 300]);
+    let recipients = [Recipient {
+        address: stranger(1),
+        send: Send::All,
+    }];
+    let spend = |count: usize| {
+        let request = Request {
+            coins: &world.coins[..count],
+            ..world.request(&recipients, 2)
+        };
+        propose(&world.vault, &request)
+    };
+    let refused = spend(275).unwrap_err();
+    assert!(matches!(refused, SpendError::Unreadable(_)), "{refused}");
+    foreign(spend(200).unwrap().psbt());
+}
+
+/// A file that is full before anybody signed can't be brought back.
+#[test]
+fn t18_there_is_room_for_the_signatures_in_every_file() {
+    let mut world = World::new("2-of-3", &[100_000]);
+    let bytes = world.spend(50_000).unwrap().psbt().serialize().len();
+    let outpoint = world.coins[0].outpoint;
+    let funding = world.previous.0.remove(&outpoint.txid).unwrap();
+    let mut spend = |left: usize| {
+        // Lengths of the script and of the transaction take 4 bytes more each than before.
+        let mut padded = funding.clone();
+        let padding = MAX_BYTES - bytes - 8 - left;
+        padded.output[0].script_pubkey = ScriptBuf::from_bytes(vec![0x51; padding]);
+        world.coins[0].outpoint.txid = padded.compute_txid();
+        world.previous.0.insert(padded.compute_txid(), padded);
+        world.spend(50_000)
+    };
+    let refused = spend(2 * 108 - 10).unwrap_err();
+    assert!(matches!(refused, SpendError::TooLarge { .. }), "{refused}");
+    let proposal = spend(2 * 108 + 10).unwrap();
+    let mut psbt = world.sign(&proposal, 0);
+    world.sign_into(&mut psbt, &proposal, 2);
+    assert!(psbt.serialize().len() > MAX_BYTES - 30);
+    assert_eq!(world.admit(&proposal, &psbt).new.len(), 2);
 }

@@ -201,6 +201,64 @@ fn t10_a_request_without_previous_transactions_is_refused_for_every_kind() {
     }
 }
 
+/// Of several members who open one proposal it isn't told who came first. A request that says less than
+/// ours, or asks for a sighash type, would have the other cosigners' files refused.
+#[test]
+fn t12_a_request_that_says_less_than_we_would_is_refused_for_every_kind() {
+    let stranger = *common::key(9).xpub();
+    type Edit<'a> = (&'a str, &'a dyn Fn(&mut bitcoin::Psbt));
+    let edits: [Edit<'_>; 9] = [
+        ("witness script", &|psbt| {
+            psbt.inputs[1].witness_script = None
+        }),
+        ("redeem script", &|psbt| psbt.inputs[1].redeem_script = None),
+        ("internal key", &|psbt| {
+            psbt.inputs[1].tap_internal_key = None
+        }),
+        ("root", &|psbt| psbt.inputs[1].tap_merkle_root = None),
+        ("leaves", &|psbt| psbt.inputs[1].tap_scripts.clear()),
+        ("a key", &|psbt| {
+            psbt.inputs[1].bip32_derivation.pop_last();
+        }),
+        ("a taproot key", &|psbt| {
+            psbt.inputs[1].tap_key_origins.pop_last();
+        }),
+        ("sighash type", &|psbt| {
+            psbt.inputs[1].sighash_type = Some(bitcoin::EcdsaSighashType::All.into());
+        }),
+        ("a stranger's key", &|psbt| {
+            psbt.xpub
+                .insert(stranger, (stranger.fingerprint(), "m".parse().unwrap()));
+        }),
+    ];
+    for (script, world) in worlds() {
+        let proposal = world.spend(150_000).unwrap();
+        let mut tried = 0;
+        for (what, edit) in &edits {
+            let mut psbt = proposal.psbt().clone();
+            edit(&mut psbt);
+            if psbt == *proposal.psbt() {
+                continue;
+            }
+            let body = Body::ProposalOpened {
+                proposal: proposal.id(),
+                psbt: to_base64(&psbt),
+                memo: None,
+                draft: false,
+                expires: None,
+                replaces: None,
+            };
+            let judged = judged(&world, &proposal, &body);
+            assert!(
+                matches!(judged, Judgement::Refused(_)),
+                "{script}, {what}: {judged:?}"
+            );
+            tried += 1;
+        }
+        assert!(tried >= 4, "{script}: {tried}");
+    }
+}
+
 /// One vault's proposal is nothing to another vault.
 #[test]
 fn t34_what_is_another_vaults_never_counts() {

@@ -210,3 +210,47 @@ fn an_early_broadcast_is_refused() {
     assert_eq!((code, text(&error["code"])), (1, "wrong_status"), "{error}");
     assert!(Path::new(&home.path()).join("quorate.db").exists());
 }
+
+/// Taproot has fields of its own for signatures.
+#[test]
+fn an_export_says_how_many_signatures_it_holds_for_every_kind() {
+    for script in ["wsh", "tr"] {
+        let home = person().with_node("simulated").with_passphrase(PASSPHRASE);
+        let ours = text(&home.json(&["signer", "new", "alice"])["key"]).to_owned();
+        let bob = quorate_testkit::fixtures::bob().argument();
+        let carol = quorate_testkit::fixtures::carol().argument();
+        home.json(&[
+            "vault",
+            "create",
+            "family",
+            "--policy",
+            "2-of-3",
+            "--script",
+            script,
+            "--key",
+            &format!("alice={ours}"),
+            "--key",
+            &bob,
+            "--key",
+            &carol,
+        ]);
+        fund(&home, "1btc");
+        let id = text(&proposal(&home)["id"]).to_owned();
+        home.json(&["proposal", "export", &id, "-o", "request.psbt"]);
+        home.json(&[
+            "signer",
+            "sign",
+            "alice",
+            "request.psbt",
+            "-o",
+            "alice.psbt",
+        ]);
+        home.json(&["proposal", "import", "alice.psbt"]);
+        for (arguments, count) in [(vec![], 1), (vec!["--without-signatures"], 0)] {
+            let mut export = vec!["proposal", "export", &id];
+            export.extend(arguments);
+            let exported = home.json(&export);
+            assert_eq!(number(&exported["signatures"]), count, "{script}");
+        }
+    }
+}

@@ -124,6 +124,33 @@ fn t32_one_number_on_two_addresses_of_one_cosigner_raises_the_alarm() {
     assert!(view.findings[0].contains("`carol` is compromised"));
 }
 
+/// A cosigner may use one number for every coin on purpose: the alarm must not make every view of the
+/// vault take minutes.
+#[test]
+fn t32_one_number_on_very_many_inputs_costs_little() {
+    let mut world = world(60);
+    let id = world.pay(&stranger(1), 5_900_000).id;
+    let mut psbt = world.office.export(&id, false).unwrap();
+    let inputs = psbt.inputs.len();
+    assert!(inputs > 55, "{inputs}");
+    sign_psbt_with(&mut psbt, &world.signers[1], &secrets(&vec![7; inputs]));
+    let file = Incoming {
+        name: "request.psbt".to_owned(),
+        bytes: psbt.serialize(),
+    };
+    let review = |world: &mut World| {
+        let begun = std::time::Instant::now();
+        let seen = world.office.review_file(&file, None).unwrap();
+        assert_eq!(with(&seen.review.findings, "ALARM").len(), 1);
+        begun.elapsed()
+    };
+    let before = review(&mut world);
+    let view = world.sign(&id, 1, &vec![7; inputs]);
+    assert_eq!((view.accepted, alarms(&mut world, &view)), (inputs, 1));
+    let after = review(&mut world);
+    assert!(after < before * 10, "{before:?}, {after:?}");
+}
+
 #[test]
 fn t32_one_number_of_two_cosigners_raises_the_alarm() {
     let mut world = world(1);

@@ -7,7 +7,7 @@
 use super::body::{Body, SignatureText};
 use crate::key::{KeyIdentity, SecretKind, find_secret};
 use crate::proposal::{Proposal, ProposalId, SignatureSet};
-use crate::psbt::{ForeignPsbt, RawSignature, admit_with, read, to_base64};
+use crate::psbt::{ForeignPsbt, RawSignature, admit_with, describe_coin, read, to_base64};
 use crate::text::{check_line, check_name, escape};
 use crate::vault::{DerivedKey, Vault};
 use crate::workers::Workers;
@@ -172,12 +172,53 @@ fn opened(vault: &Vault, id: ProposalId, text: &str) -> Result<(), String> {
     if checked.id() != id {
         return Err("its request is another proposal than the one it names".to_owned());
     }
+    if let Some(what) = said_otherwise(vault, &checked) {
+        return Err(format!("its request {what}"));
+    }
     if to_base64(checked.psbt()) != text {
         return Err(
             "its request isn't written as Quorate writes one without signatures".to_owned(),
         );
     }
     Ok(())
+}
+
+/// What a request leaves out or adds beside what a home writes about the vault's coins. Of several
+/// openings any may be the one that stays: it decides which id the transaction is known by, and which
+/// sighash types are taken. Fingerprints and paths may differ from home to home.
+fn said_otherwise(vault: &Vault, checked: &Proposal) -> Option<&'static str> {
+    let psbt = checked.psbt();
+    if psbt
+        .xpub
+        .keys()
+        .any(|key| vault.cosigner_with(key).is_none())
+    {
+        return Some("has a key of none of the vault's cosigners");
+    }
+    let mut inputs = psbt.inputs.iter().zip(checked.inputs());
+    inputs.find_map(|(fields, coin)| {
+        let ours = describe_coin(&coin.derived);
+        let complete = fields.witness_script == ours.witness_script
+            && fields.redeem_script == ours.redeem_script
+            && fields.tap_internal_key == ours.tap_internal_key
+            && fields.tap_merkle_root == ours.tap_merkle_root
+            && fields.tap_scripts == ours.tap_scripts
+            && fields
+                .bip32_derivation
+                .keys()
+                .eq(ours.bip32_derivation.keys())
+            && fields
+                .tap_key_origins
+                .keys()
+                .eq(ours.tap_key_origins.keys());
+        if !complete {
+            Some("leaves out scripts or keys of its coins, or has others")
+        } else if fields.sighash_type.is_some() {
+            Some("asks for a sighash type")
+        } else {
+            None
+        }
+    })
 }
 
 fn has_unknown_fields(psbt: &Psbt) -> bool {
@@ -248,9 +289,10 @@ fn contribution(proposal: &Proposal, texts: &[SignatureText], workers: &dyn Work
             if taken.remove(&(input, key, value)) {
                 continue;
             }
-            let reason = reasons
-                .next_if(|next| next.input == input)
-                .map_or_else(|| "it is there twice".to_owned(), |refused| refused.reason);
+            let reason = reasons.next_if(|next| next.input == input).map_or_else(
+                || "it is there twice, or belongs to no key of the input".to_owned(),
+                |refused| refused.reason,
+            );
             refused.push(RefusedPart {
                 place,
                 reason: format!("input {input}: {reason}"),

@@ -77,14 +77,15 @@ const MISTYPED: usize = 3;
 
 /// Twelve words in a row as long as BIP39's, however they are separated or numbered, nine of them of
 /// its English list; of other languages, a text that is nothing but such words, as many as a mnemonic
-/// has. Plain prose is neither. An opening bracket ends the row, because neither a script with many
-/// locks (`sln:older(5),sln:older(9)`) nor many objects in JSON (`{"type":"other","label":…}`) are.
+/// has. Plain prose is neither. What opens a function or an object ends the row, because neither a script
+/// with many locks (`sln:older(5),sln:older(9)`) nor many objects in JSON
+/// (`{"type":"other","label":…}`) are. A number in brackets is one that the words are counted by.
 fn has_seed_words(text: &str) -> bool {
-    let mut nothing_else = !text.contains(['(', '{']);
+    let mut nothing_else = true;
     let mut count = 0;
-    for part in text.split(['(', '{']) {
-        // For each word of the row, whether it is in the list.
-        let mut row: Vec<bool> = Vec::new();
+    // For each word of the row, whether it is in the list.
+    let mut row: Vec<bool> = Vec::new();
+    for part in text.split_inclusive(['(', '{']) {
         for word in part.split(|c: char| !c.is_alphanumeric()) {
             let like_a_word =
                 (3..=8).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphabetic());
@@ -103,6 +104,14 @@ fn has_seed_words(text: &str) -> bool {
                 return true;
             }
         }
+        let opens = match part.strip_suffix('(') {
+            Some(before) => before.ends_with(char::is_alphanumeric),
+            None => part.ends_with('{'),
+        };
+        if opens {
+            row.clear();
+            nothing_else = false;
+        }
     }
     nothing_else && matches!(count, 12 | 15 | 18 | 21 | 24)
 }
@@ -118,6 +127,12 @@ mod tests {
         assert_eq!(find_secret(words), Some(SecretKind::SeedWords));
         let numbered = words.replace(' ', "\n7. ");
         assert_eq!(find_secret(&numbered), Some(SecretKind::SeedWords));
+        for bracketed in ["$0) ", "($0) ", "[$0] "] {
+            let words = words.split_whitespace().zip(1..);
+            let list = words.map(|(word, n)| bracketed.replace("$0", &format!("{n}")) + word);
+            let list: Vec<String> = list.collect();
+            assert_eq!(find_secret(&list.join(" ")), Some(SecretKind::SeedWords));
+        }
         let three_mistyped = words.replacen("abandon", "abandin", 3).to_uppercase();
         assert_eq!(find_secret(&three_mistyped), Some(SecretKind::SeedWords));
         let among_prose = format!("the seed is {words} and nobody knows it");

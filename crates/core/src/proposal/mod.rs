@@ -22,6 +22,7 @@ pub use locks::relative_lock;
 pub(crate) use locks::{meets_after, meets_older};
 pub use nonce::Nonce;
 pub use pinned::{Proposal, ProposalInput, ProposalOutput};
+pub(crate) use places::Places;
 pub use quorum::{SignatureSet, SignedInputs, Slot};
 pub use replace::{Price, Purpose, Succession, outbid, supersede};
 pub use sighash::Sighashes;

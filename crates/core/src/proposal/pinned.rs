@@ -42,7 +42,7 @@ pub struct ProposalOutput {
 #[derive(Debug, Clone)]
 pub struct Proposal {
     id: ProposalId,
-    vault: VaultId,
+    vault: Vault,
     psbt: Psbt,
     inputs: Vec<ProposalInput>,
     outputs: Vec<ProposalOutput>,
@@ -59,7 +59,7 @@ impl Proposal {
     pub fn check(vault: &Vault, psbt: Psbt) -> Result<Self, PinError> {
         let tx = &psbt.unsigned_tx;
         check_shape(&psbt)?;
-        let mut places = Places::new(vault);
+        let mut places = Places::new(vault, tx.input.len() + tx.output.len());
         let mut seen = BTreeSet::new();
         let mut inputs = Vec::with_capacity(tx.input.len());
         for (input, (txin, fields)) in tx.input.iter().zip(&psbt.inputs).enumerate() {
@@ -88,7 +88,7 @@ impl Proposal {
         }
         Ok(Self {
             id: ProposalId::of(vault.id(), tx),
-            vault: vault.id(),
+            vault: vault.clone(),
             psbt: without_signatures(psbt),
             inputs,
             outputs,
@@ -111,14 +111,19 @@ impl Proposal {
     }
     /// The vault it spends from.
     #[must_use]
-    pub const fn vault(&self) -> VaultId {
-        self.vault
+    pub fn vault(&self) -> VaultId {
+        self.vault.id()
+    }
+    /// The vault itself, by whose derivation it was checked.
+    pub(crate) const fn owner(&self) -> &Vault {
+        &self.vault
     }
     /// The id the final transaction will have: a segwit transaction's id doesn't cover signatures. In
     /// P2SH it does; there it is `None`.
     #[must_use]
     pub fn final_txid(&self) -> Option<Txid> {
-        crate::psbt::final_txid(&self.psbt)
+        let nested = self.inputs.iter().map(|coin| &coin.derived.redeem_script);
+        crate::psbt::final_txid_of(&self.psbt.unsigned_tx, nested)
     }
     /// [`Self::final_txid`], or the id of the unsigned transaction where that isn't known.
     #[must_use]

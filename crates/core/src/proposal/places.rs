@@ -12,16 +12,21 @@ use std::collections::BTreeMap;
 const MAX_HINTS: usize = 8;
 
 /// Derives what the hints point at, each place once.
-pub(super) struct Places<'a> {
+pub(crate) struct Places<'a> {
     vault: &'a Vault,
     derived: BTreeMap<(Keychain, u32), Derived>,
     /// The paths above an index that our own derivations have shown to be a keychain's.
     branches: BTreeMap<Vec<ChildNumber>, Keychain>,
+    /// The most places derived in all.
+    most: usize,
 }
 
 impl<'a> Places<'a> {
-    pub(super) const fn new(vault: &'a Vault) -> Self {
+    /// For this many scripts. Each is where it is said to be, on one of two keychains; what names many
+    /// places for every script is meant to keep us busy (T18).
+    pub(crate) const fn new(vault: &'a Vault, scripts: usize) -> Self {
         Self {
+            most: 2 * (scripts + MAX_HINTS),
             vault,
             derived: BTreeMap::new(),
             branches: BTreeMap::new(),
@@ -83,7 +88,7 @@ impl<'a> Places<'a> {
 
     /// Where in the vault an output returns to, if it does. One that claims to and doesn't is
     /// refused, not shown as a payment: it was made to deceive (T08).
-    pub(super) fn of_output(
+    pub(crate) fn of_output(
         &mut self,
         output: usize,
         txout: &TxOut,
@@ -128,6 +133,9 @@ impl<'a> Places<'a> {
     fn derive(&mut self, keychain: Keychain, index: u32) -> Option<&Derived> {
         let place = (keychain, index);
         if !self.derived.contains_key(&place) {
+            if self.derived.len() >= self.most {
+                return None;
+            }
             let derived = self.vault.derive(keychain, index).ok()?;
             for key in &derived.keys {
                 if let Some((_, branch)) = key.path.as_ref().split_last()
@@ -222,7 +230,7 @@ mod tests {
     fn scripts_are_found_with_one_derivation_each_at_any_numbering() {
         for branches in ["<0;1>", "<1;0>", "<2;3>", "<7;4>", "<2;4>", "<5;3>"] {
             let vault = vault(branches);
-            let mut places = Places::new(&vault);
+            let mut places = Places::new(&vault, 40);
             for index in 0..20 {
                 for keychain in Keychain::ALL {
                     // Different indexes, or the other chain's place would be known already.
@@ -238,6 +246,25 @@ mod tests {
         }
     }
 
+    /// Eight places for each script, none of them right.
+    #[test]
+    fn t18_wrong_hints_cost_two_derivations_for_each_script() {
+        let vault = vault("<0;1>");
+        let honest = vault.derive(Keychain::Receive, 0).unwrap();
+        let mut places = Places::new(&vault, 20);
+        for number in 0..20 {
+            let hints = (1..=8).map(|hint| {
+                let path = format!("48h/1h/0h/2h/0/{}", 8 * number + hint);
+                (honest.keys[0].fingerprint, path.parse().unwrap())
+            });
+            let hints: Vec<KeySource> = hints.collect();
+            let hints = places.hints(hints.iter());
+            assert_eq!(hints.len(), 16);
+            assert_eq!(places.find(&honest.script_pubkey, &hints), None);
+        }
+        assert_eq!(places.derived.len(), 2 * (20 + MAX_HINTS));
+    }
+
     #[test]
     fn a_path_without_its_origin_is_a_hint_too() {
         let vault = vault("<7;4>");
@@ -246,7 +273,7 @@ mod tests {
         for (_, path) in &mut short {
             *path = "4/6".parse().unwrap();
         }
-        let mut places = Places::new(&vault);
+        let mut places = Places::new(&vault, 1);
         let hints = places.hints(short.iter());
         assert_eq!(places.find(&derived.script_pubkey, &hints), Some(&derived));
     }

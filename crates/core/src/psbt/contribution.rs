@@ -122,7 +122,17 @@ fn judge_inputs(
         if crowded {
             admission.refused.push(input.refuse(None, "the finalized input has more signatures than the vault has keys: sign the exported file again"));
         }
-        for signature in raw.iter().filter(|one| !(crowded && in_witness(one))) {
+        // Nor more of those that no key of the input could have made than there are keys: each would cost
+        // the search for a point, and a sentence that nobody reads among thousands.
+        let misplaced: Vec<bool> = raw.iter().map(|one| !input.has_place(one)).collect();
+        let count = misplaced.iter().filter(|misplaced| **misplaced).count();
+        let flooded = count > coin.keys.len();
+        if flooded {
+            admission.refused.push(input.refuse(None, &format!("{count} signatures are by keys that don't belong to this input, or for other scripts: sign the exported file again")));
+        }
+        let judged = raw.iter().zip(misplaced);
+        let judged = judged.filter(|(_, misplaced)| !(flooded && *misplaced));
+        for (signature, _) in judged.filter(|(one, _)| !(crowded && in_witness(one))) {
             match input.judge(signature) {
                 // A file may hold one both as a field and in a finalized witness.
                 Ok(Some(admitted)) if counted(&admission, admitted.slot) => {}

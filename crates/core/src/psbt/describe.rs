@@ -2,8 +2,8 @@
 //! here is also what others' files are compared with.
 
 use crate::proposal::{Proposal, Signature, SignatureSet};
-use crate::vault::{Derived, DerivedKey};
-use bitcoin::bip32::KeySource;
+use crate::vault::{Derived, DerivedKey, Vault};
+use bitcoin::bip32::{KeySource, Xpub};
 use bitcoin::script::{Builder, PushBytes};
 use bitcoin::taproot::TapLeafHash;
 use bitcoin::{Psbt, ScriptBuf, Transaction, TxOut, Txid, XOnlyPublicKey, psbt, secp256k1};
@@ -21,11 +21,18 @@ pub fn describe_input(
     for input in &mut previous.input {
         input.witness.clear();
     }
-    let mut fields = psbt::Input {
+    psbt::Input {
         // Both: devices check the amount in the previous transaction, others read only the short one,
         // which is for segwit inputs.
         non_witness_utxo: Some(previous),
         witness_utxo: derived.script_type.is_segwit().then(|| prevout.clone()),
+        ..describe_coin(derived)
+    }
+}
+
+/// What there is to say about a coin's script, whatever transaction made it.
+pub(crate) fn describe_coin(derived: &Derived) -> psbt::Input {
+    let mut fields = psbt::Input {
         witness_script: derived.witness_script.clone(),
         redeem_script: derived.redeem_script.clone(),
         ..psbt::Input::default()
@@ -81,9 +88,18 @@ fn tap_origins(keys: &[DerivedKey]) -> BTreeMap<XOnlyPublicKey, (Vec<TapLeafHash
 /// it, which is in P2SH.
 #[must_use]
 pub fn final_txid(psbt: &Psbt) -> Option<Txid> {
-    let mut transaction = psbt.unsigned_tx.clone();
-    for (input, fields) in transaction.input.iter_mut().zip(&psbt.inputs) {
-        match &fields.redeem_script {
+    let nested = psbt.inputs.iter().map(|fields| &fields.redeem_script);
+    final_txid_of(&psbt.unsigned_tx, nested)
+}
+
+/// The same by the redeem scripts of the inputs.
+pub(crate) fn final_txid_of<'a>(
+    unsigned: &Transaction,
+    nested: impl Iterator<Item = &'a Option<ScriptBuf>>,
+) -> Option<Txid> {
+    let mut transaction = unsigned.clone();
+    for (input, nested) in transaction.input.iter_mut().zip(nested) {
+        match nested {
             None => {}
             Some(nested) if nested.is_p2wsh() => {
                 input.script_sig = Builder::new()
@@ -107,10 +123,43 @@ pub fn is_signed_form(transaction: &Transaction, unsigned: &Transaction) -> bool
     bare == *unsigned
 }
 
+/// The request of a proposal as our own vault describes it, whatever the one it was opened with says
+/// about scripts and keys.
+#[must_use]
+pub fn request(proposal: &Proposal) -> Psbt {
+    let vault = proposal.owner();
+    let mut psbt = proposal.psbt().clone();
+    psbt.xpub = keys_of(vault);
+    for (fields, coin) in psbt.inputs.iter_mut().zip(proposal.inputs()) {
+        *fields = psbt::Input {
+            non_witness_utxo: fields.non_witness_utxo.take(),
+            witness_utxo: (coin.derived.script_type.is_segwit()).then(|| coin.prevout.clone()),
+            sighash_type: fields.sighash_type,
+            ..describe_coin(&coin.derived)
+        };
+    }
+    for (fields, output) in psbt.outputs.iter_mut().zip(proposal.outputs()) {
+        let derived = output
+            .ours
+            .and_then(|(keychain, index)| vault.derive(keychain, index).ok());
+        if let Some(derived) = derived {
+            *fields = describe_output(&derived);
+        }
+    }
+    psbt
+}
+
+/// The cosigners' extended keys, as the global map holds them.
+pub(crate) fn keys_of(vault: &Vault) -> BTreeMap<Xpub, KeySource> {
+    let keys = vault.cosigners().iter().map(|cosigner| &cosigner.key);
+    keys.map(|key| (*key.xpub(), (key.fingerprint(), key.origin_path().clone())))
+        .collect()
+}
+
 /// The request of a proposal with these signatures in it.
 #[must_use]
 pub fn with_signatures(proposal: &Proposal, signatures: &SignatureSet) -> Psbt {
-    let mut psbt = proposal.psbt().clone();
+    let mut psbt = request(proposal);
     add_signatures(&mut psbt, proposal, signatures);
     psbt
 }

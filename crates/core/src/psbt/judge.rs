@@ -72,6 +72,26 @@ impl<'a, 'c> Judge<'a, 'c> {
         }
     }
 
+    /// Whether it stands where one of this input's signatures would. Elements of a witness don't say.
+    pub(super) fn has_place(&self, raw: &RawSignature) -> bool {
+        let mut keys = self.keys.iter();
+        match raw {
+            RawSignature::Partial { key, .. } => {
+                keys.any(|ours| ours.public_key.inner.serialize() == key[..])
+            }
+            RawSignature::TapScript { key, .. } => keys.any(|ours| {
+                let x_only = &ours.public_key.inner.serialize()[1..];
+                let leaf = key.strip_prefix(x_only);
+                leaf.is_some_and(|leaf| {
+                    ours.leaf.is_some_and(|ours| ours.as_ref() as &[u8] == leaf)
+                })
+            }),
+            RawSignature::TapKey { .. }
+            | RawSignature::Witness { .. }
+            | RawSignature::TapWitness { .. } => true,
+        }
+    }
+
     pub(super) fn refuse(&self, cosigner: Option<usize>, reason: &str) -> RefusedSignature {
         RefusedSignature {
             input: self.number,

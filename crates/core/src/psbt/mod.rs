@@ -21,8 +21,10 @@ pub use contribution::{
     Admission, Admitted, ContributionError, RefusedSignature, admit, admit_with,
 };
 pub use describe::{
-    add_signatures, describe_input, describe_output, final_txid, is_signed_form, with_signatures,
+    add_signatures, describe_input, describe_output, final_txid, is_signed_form, request,
+    with_signatures,
 };
+pub(crate) use describe::{describe_coin, final_txid_of, keys_of};
 pub use finalize::{FinalizeError, finalize, finalize_with};
 pub use v2::serialize_v2;
 pub use wire::{ForeignPsbt, MAX_BYTES, RawSignature, WireError, read, to_base64};

@@ -2,7 +2,8 @@
 //! field that isn't a signature ours or absent.
 
 use super::ContributionError;
-use crate::proposal::Proposal;
+use super::describe::{describe_output, request};
+use crate::proposal::{Places, Proposal};
 use crate::script_type::ScriptType;
 use bitcoin::bip32::KeySource;
 use bitcoin::psbt::PsbtSighashType;
@@ -36,10 +37,38 @@ pub(super) fn same_transaction(
     Err(ContributionError::OtherTransaction(differs))
 }
 
-/// Every field that isn't a signature equals ours or is absent. Unknown and proprietary fields are
-/// neither compared nor kept (T20).
+/// Every field that isn't a signature equals ours or is absent. Ours is what the request says or, since
+/// another member may have opened it with one that says less, what our own vault says. Unknown and
+/// proprietary fields are neither compared nor kept (T20).
 pub(super) fn same_fields(proposal: &Proposal, theirs: &Psbt) -> Result<(), ContributionError> {
-    let ours = proposal.psbt();
+    let asked = compare(proposal, proposal.psbt(), theirs);
+    if asked.is_ok() {
+        return Ok(());
+    }
+    let own = described(proposal, theirs).map(|own| compare(proposal, &own, theirs));
+    if own.is_some_and(|own| own.is_ok()) {
+        Ok(())
+    } else {
+        asked
+    }
+}
+
+/// The request in our own words. What `theirs` says about outputs tells where to derive; `None` if one
+/// isn't what they say.
+fn described(proposal: &Proposal, theirs: &Psbt) -> Option<Psbt> {
+    let mut own = request(proposal);
+    let vault = proposal.owner();
+    let mut places = Places::new(vault, theirs.outputs.len());
+    let outputs = proposal.transaction().output.iter().zip(&theirs.outputs);
+    for ((number, (txout, theirs)), own) in outputs.enumerate().zip(&mut own.outputs) {
+        if let Some((keychain, index)) = places.of_output(number, txout, theirs).ok()? {
+            *own = describe_output(&vault.derive(keychain, index).ok()?);
+        }
+    }
+    Some(own)
+}
+
+fn compare(proposal: &Proposal, ours: &Psbt, theirs: &Psbt) -> Result<(), ContributionError> {
     let altered = |field: String| Err(ContributionError::Altered { field });
     if !is_subset(&theirs.xpub, &ours.xpub) {
         return altered("global xpub".to_owned());

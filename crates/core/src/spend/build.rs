@@ -7,13 +7,15 @@ use super::request::{Available, Request, Send};
 use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
 use crate::keychain::Keychain;
 use crate::proposal::{PinError, Proposal};
-use crate::psbt::{MAX_BYTES, describe_input, describe_output};
+use crate::psbt::{MAX_BYTES, WireError, describe_input, describe_output, keys_of, read};
+use crate::script_type::ScriptType;
 use crate::vault::{Derived, Vault, VaultError};
 use bitcoin::policy::MAX_STANDARD_TX_WEIGHT;
 use bitcoin::{
     Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight, absolute,
     transaction,
 };
+use std::cmp::Reverse;
 
 /// More inputs than this make files that signing devices refuse.
 const MAX_INPUTS: usize = 500;
@@ -83,12 +85,17 @@ pub enum SpendError {
     },
     /// The previous transactions of the coins are so large that devices refuse the file.
     #[error(
-        "the file to sign would have {bytes} bytes, more than the {MAX_BYTES} that signing devices handle, because its coins come from large transactions: send less, or name fewer coins with --coin"
+        "the file to sign would have {bytes} bytes with its signatures, more than the {MAX_BYTES} that signing devices handle, because its coins come from large transactions: send less, or name fewer coins with --coin"
     )]
     TooLarge {
-        /// Bytes of the PSBT.
+        /// Bytes of the PSBT when enough have signed.
         bytes: usize,
     },
+    /// It has more of something than anybody's reader takes, ours among them.
+    #[error(
+        "the file to sign couldn't be read by the cosigners, {0}: send less, or name fewer coins with --coin"
+    )]
+    Unreadable(WireError),
     /// Absurd fee.
     #[error("{0}: lower the fee rate, or say --allow-high-fee if it is meant")]
     Fee(#[from] FeeRefusal),
@@ -181,10 +188,12 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
         output: outputs.iter().map(|(output, _)| output.clone()).collect(),
     };
     let psbt = fill(vault, request, transaction, &coins, &outputs, &change)?;
-    let bytes = psbt.serialize().len();
+    let file = psbt.serialize();
+    let bytes = file.len() + signature_bytes(vault, request.path, &change) * coins.len();
     if bytes > MAX_BYTES {
         return Err(SpendError::TooLarge { bytes });
     }
+    read(&file).map_err(SpendError::Unreadable)?;
     let proposal = Proposal::check(vault, psbt)?;
     let paid: Amount = outputs
         .iter()
@@ -220,6 +229,30 @@ fn weights(vault: &Vault, request: &Request<'_>, change: &ScriptBuf) -> Weights 
         recipients: request.recipients.len(),
         is_segwit: vault.script_type().is_segwit(),
     }
+}
+
+/// Bytes that the signatures of one coin take in the file when the path's quorum has signed, those with
+/// the most keys first: signers sign with every key of theirs that the script has.
+fn signature_bytes(vault: &Vault, path: usize, derived: &Derived) -> usize {
+    let mut keys = vec![0; vault.cosigners().len()];
+    for key in &derived.keys {
+        if let Some(count) = keys.get_mut(key.cosigner) {
+            *count += 1;
+        }
+    }
+    keys.sort_unstable_by_key(|&count| Reverse(count));
+    let quorum = vault
+        .policy()
+        .paths
+        .get(path)
+        .map_or(0, |path| path.threshold);
+    let signatures: usize = keys.into_iter().take(quorum).sum();
+    // Type, key and the lengths of both sides; in taproot the leaf's hash and 65 bytes, else 72.
+    signatures
+        * match derived.script_type {
+            ScriptType::Tr => 1 + (1 + 32 + 32) + 1 + 65,
+            ScriptType::Wsh | ScriptType::ShWsh | ScriptType::Sh => 1 + (1 + 33) + 1 + 72,
+        }
 }
 
 /// Who gets what, out of which coins.
@@ -332,11 +365,7 @@ fn fill(
 ) -> Result<Psbt, SpendError> {
     let mut psbt =
         Psbt::from_unsigned_tx(transaction).map_err(|_| PinError::Empty("unsigned inputs"))?;
-    for cosigner in vault.cosigners() {
-        let key = &cosigner.key;
-        psbt.xpub
-            .insert(*key.xpub(), (key.fingerprint(), key.origin_path().clone()));
-    }
+    psbt.xpub = keys_of(vault);
     for (fields, coin) in psbt.inputs.iter_mut().zip(coins) {
         let derived = vault.derive(coin.keychain, coin.index)?;
         let previous = request

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::files;
 use crate::output::Answer;
 use crate::terminal::typed;
+use bitcoin::psbt;
 use quorate_coordinator::view::{ImportView, ProposalView};
 use quorate_coordinator::{Error, Incoming, nearest};
 use quorate_core::text::escape;
@@ -74,11 +75,7 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
         proposal: proposal.id,
         vault: proposal.vault,
         cosigner: args.cosigner.clone(),
-        signatures: psbt
-            .inputs
-            .iter()
-            .map(|input| input.partial_sigs.len())
-            .sum(),
+        signatures: psbt.inputs.iter().map(signatures).sum(),
         findings: proposal.review.findings,
         advice,
         file: delivered.file,
@@ -98,6 +95,12 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
         None => "next: have it signed, then quorate proposal import FILE\n".to_owned(),
     };
     Answer::new(&view, format!("wrote {}\n{next}", escape(path)))
+}
+
+/// Of every kind: ECDSA, in a taproot leaf, and by the internal key.
+fn signatures(input: &psbt::Input) -> usize {
+    let by_internal_key = usize::from(input.tap_key_sig.is_some());
+    input.partial_sigs.len() + input.tap_script_sigs.len() + by_internal_key
 }
 
 fn check_cosigner(proposal: &ProposalView, name: &str) -> Result<(), Error> {
