@@ -10,6 +10,7 @@ mod secret;
 mod slip132;
 
 pub use error::KeyError;
+pub(crate) use secret::holds_secret;
 pub use secret::{SecretKind, find_secret};
 
 pub(crate) use expression::{Branches, KeyExpression};

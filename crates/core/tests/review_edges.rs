@@ -3,10 +3,12 @@
 
 mod common;
 
+use bitcoin::bip32::DerivationPath;
 use bitcoin::psbt::PsbtSighashType;
+use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
 use bitcoin::{
     Address, Amount, EcdsaSighashType, FeeRate, Network, Psbt, ScriptBuf, TapSighashType, Txid,
-    Weight, consensus,
+    Weight, consensus, transaction,
 };
 use common::world::{World, kept, pay, stranger};
 use common::{vault, vault_as};
@@ -402,6 +404,90 @@ fn t08_one_wrong_derivation_among_several_does_not_hide_our_change() {
             .unwrap();
         let proposal = Proposal::check(&world.vault, psbt).unwrap();
         assert!(proposal.outputs()[place].ours.is_some(), "{wrong}");
+    }
+}
+
+/// The most places looked at are counted over inputs and outputs together: what one input wastes
+/// doesn't hide the change.
+#[test]
+fn t18_wasted_hints_of_an_input_leave_enough_for_the_change() {
+    let world = World::new("2-of-3", &[100_000]);
+    let recipients = [pay(50_000)];
+    let request = Request {
+        change_index: 5,
+        ..world.request(&recipients, 2)
+    };
+    let mut psbt = propose(&world.vault, &request).unwrap().psbt().clone();
+    let fields = &mut psbt.inputs[0].bip32_derivation;
+    let (fingerprint, path) = fields.values().next().unwrap().clone();
+    let (branch, index) = branch_and_index(&path);
+    fields.clear();
+    // Numbers of a chain that the vault hasn't: each is tried on both keychains, the right one last.
+    let secp = Secp256k1::new();
+    let mut keys: Vec<_> = (1..=8u8)
+        .map(|at| PublicKey::from_secret_key(&secp, &SecretKey::from_slice(&[at; 32]).unwrap()))
+        .collect();
+    keys.sort();
+    for (key, wasted) in keys.into_iter().zip((50..57).chain([index])) {
+        let path = format!("{}/9/{wasted}", branch.rsplit_once('/').unwrap().0);
+        fields.insert(key, (fingerprint, path.parse().unwrap()));
+    }
+    let place = psbt
+        .outputs
+        .iter()
+        .position(|output| !output.bip32_derivation.is_empty())
+        .unwrap();
+    psbt.outputs = vec![psbt.outputs[place].clone()];
+    psbt.unsigned_tx.output = vec![psbt.unsigned_tx.output[place].clone()];
+    for ((_, path), wrong) in psbt.outputs[0].bip32_derivation.values_mut().zip([70, 71]) {
+        let (branch, _) = branch_and_index(path);
+        *path = format!("{branch}/{wrong}").parse().unwrap();
+    }
+    let proposal = Proposal::check(&world.vault, psbt).unwrap();
+    assert!(
+        proposal
+            .outputs()
+            .iter()
+            .any(|output| output.ours.is_some())
+    );
+}
+
+fn branch_and_index(path: &DerivationPath) -> (String, u32) {
+    let text = path.to_string();
+    let (branch, index) = text.rsplit_once('/').unwrap();
+    (branch.to_owned(), index.parse().unwrap())
+}
+
+/// Nodes relay versions 1 to 3; nobody should sign what can't be sent.
+#[test]
+fn a_transaction_version_that_nodes_do_not_relay_is_refused() {
+    let world = World::new("2-of-3", &[100_000]);
+    let request: Psbt = world.spend(50_000).unwrap().psbt().clone();
+    for (version, taken) in [
+        (-1, false),
+        (0, false),
+        (1, true),
+        (2, true),
+        (3, true),
+        (4, false),
+    ] {
+        let mut psbt = request.clone();
+        psbt.unsigned_tx.version = transaction::Version(version);
+        match Proposal::check(&world.vault, psbt) {
+            Ok(_) => assert!(taken, "{version}"),
+            Err(error) => assert_eq!((error, taken), (PinError::NotRelayed(version), false)),
+        }
+    }
+}
+
+/// A source that lies about amounts gets a refusal for it, not a panic.
+#[test]
+fn t29_coins_worth_more_than_there_is_are_refused() {
+    let all = Amount::MAX_MONEY.to_sat();
+    assert!(World::new("2-of-3", &[all - 1, 1]).spend(50_000).is_ok());
+    for values in [[all, 1], [u64::MAX - 5, u64::MAX - 6]] {
+        let found = World::new("2-of-3", &values).spend(50_000).unwrap_err();
+        assert!(matches!(found, SpendError::ImpossibleCoins), "{found}");
     }
 }
 

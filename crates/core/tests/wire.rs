@@ -186,8 +186,37 @@ fn t21_private_keys_in_a_file_are_refused_without_repeating_them() {
     let key = Xpriv::new_master(bitcoin::Network::Regtest, &[9; 32]).unwrap();
     let tx = unsigned_tx();
     let text = key.to_string();
-    let binary = key.encode();
-    for secret in [text.as_bytes(), &binary[..]] {
+    let mut secrets = vec![text.as_bytes().to_vec()];
+    // SLIP-0132: xprv, yprv, zprv, Yprv, Zprv, tprv, uprv, vprv, Uprv, Vprv.
+    for version in [
+        0x0488_ade4u32,
+        0x049d_7878,
+        0x04b2_430c,
+        0x0295_b005,
+        0x02aa_7a99,
+        0x0435_8394,
+        0x044a_4e28,
+        0x045f_18bc,
+        0x0242_85b5,
+        0x0257_5048,
+    ] {
+        let mut binary = key.encode();
+        binary[..4].copy_from_slice(&version.to_be_bytes());
+        secrets.push(bitcoin::base58::encode_check(&binary).into_bytes());
+        secrets.push([&b"key"[..], &binary].concat());
+    }
+    for network in [bitcoin::Network::Bitcoin, bitcoin::Network::Regtest] {
+        for compressed in [true, false] {
+            let wif = bitcoin::PrivateKey {
+                compressed,
+                network: network.into(),
+                inner: key.private_key,
+            };
+            secrets.push(format!("{{\"wif\":\"{wif}\"}}").into_bytes());
+        }
+    }
+    secrets.push([b"abandon ".repeat(11), b"about".to_vec()].concat());
+    for secret in &secrets {
         let found = file(&[
             &[(&[0], &tx), (&[0xfc, 6, b'v', b'e', b'n'], secret)],
             &[],

@@ -1,6 +1,7 @@
 //! Recognising secrets in text that should have none, so that they are refused before anything
 //! stores, logs or prints them.
 
+use super::slip132;
 use bitcoin::base58;
 use std::fmt;
 
@@ -41,6 +42,34 @@ pub fn find_secret(text: &str) -> Option<SecretKind> {
     has_seed_words(text).then_some(SecretKind::SeedWords)
 }
 
+/// Longer texts in a binary field aren't searched for seed words, which a hundred characters hold.
+const MAX_WORDS: usize = 4096;
+
+/// Whether a field of a binary file carries a private key: an extended one in the binary form of
+/// BIP-0032 under any prefix (four version bytes, 41 of origin, then a zero byte where a public key would
+/// have 2 or 3), or as text what [`find_secret`] finds.
+pub(crate) fn holds_secret(bytes: &[u8]) -> bool {
+    let binary = |window: &[u8]| {
+        let version = [window[0], window[1], window[2], window[3]];
+        window[45] == 0 && slip132::read(version) == Some(slip132::Prefix::Private)
+    };
+    let text = |window: &[u8]| {
+        let (prefix, rest) = window.split_at(4);
+        prefix.ends_with(b"prv")
+            && is_family(char::from(prefix[0]))
+            && rest.iter().all(u8::is_ascii_alphanumeric)
+    };
+    let wif = |word: &[u8]| {
+        (51..=52).contains(&word.len()) && std::str::from_utf8(word).is_ok_and(is_wif)
+    };
+    bytes.windows(78).any(binary)
+        || bytes.windows(8).any(text)
+        || bytes.split(|byte| !byte.is_ascii_alphanumeric()).any(wif)
+        || (bytes.len() <= MAX_WORDS
+            && bytes.is_ascii()
+            && std::str::from_utf8(bytes).is_ok_and(has_seed_words))
+}
+
 /// Whether a key's whole text is 32 bytes of hexadecimal. Not part of [`find_secret`]: in other
 /// texts that is a transaction id or a hash.
 pub(super) fn is_raw_private(text: &str) -> bool {
@@ -49,12 +78,15 @@ pub(super) fn is_raw_private(text: &str) -> bool {
 
 fn is_extended_private(word: &str) -> bool {
     let mut chars = word.chars();
-    let family = chars.next();
+    chars.next().is_some_and(is_family) && chars.as_str().starts_with("prv") && word.len() > 20
+}
+
+/// The first letters of the prefixes of BIP-0032 and SLIP-0132.
+const fn is_family(letter: char) -> bool {
     matches!(
-        family,
-        Some('x' | 'y' | 'z' | 't' | 'u' | 'v' | 'Y' | 'Z' | 'U' | 'V')
-    ) && chars.as_str().starts_with("prv")
-        && word.len() > 20
+        letter,
+        'x' | 'y' | 'z' | 't' | 'u' | 'v' | 'Y' | 'Z' | 'U' | 'V'
+    )
 }
 
 fn is_wif(word: &str) -> bool {

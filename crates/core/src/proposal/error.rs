@@ -18,6 +18,11 @@ pub enum PinError {
         /// Index of the input.
         input: usize,
     },
+    /// Valid by consensus, but no node passes it on, and signed it can't be changed.
+    #[error(
+        "its transaction has version {0}, which nodes don't relay: have it built anew as version 2"
+    )]
+    NotRelayed(i32),
     /// One coin twice, which would also count its value twice.
     #[error("input {input} spends the same coin as an earlier input: build the transaction anew")]
     DuplicateInput {

@@ -178,6 +178,9 @@ fn check_shape(psbt: &Psbt) -> Result<(), PinError> {
     if tx.input.len() != psbt.inputs.len() || tx.output.len() != psbt.outputs.len() {
         return Err(PinError::Malformed);
     }
+    if !(1..=3).contains(&tx.version.0) {
+        return Err(PinError::NotRelayed(tx.version.0));
+    }
     let signed = |txin: &bitcoin::TxIn| !txin.script_sig.is_empty() || !txin.witness.is_empty();
     match tx.input.iter().position(signed) {
         Some(input) => Err(PinError::NotUnsigned { input }),

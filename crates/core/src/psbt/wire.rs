@@ -8,6 +8,7 @@ use super::fields::{self, In, Out, global};
 use super::finalized;
 use super::raw::RawMaps;
 use super::v2;
+use crate::key::holds_secret;
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bitcoin::taproot::TapLeafHash;
 use bitcoin::{Amount, Psbt};
@@ -86,7 +87,7 @@ pub enum WireError {
     },
     /// A private key in a file that goes from hand to hand (T21).
     #[error(
-        "it contains a private key: never share that file, and move the funds that key controls"
+        "it contains a private key or seed words: never share that file, and move the funds they control"
     )]
     SecretInside,
 }
@@ -191,7 +192,7 @@ pub fn read(given: &[u8]) -> Result<ForeignPsbt, WireError> {
     fields::check_v0(&maps, inputs)?;
     fields::check_shapes(&maps, inputs)?;
     cost::check(&maps, inputs)?;
-    if holds_secret(&maps, inputs) {
+    if any_secret(&maps, inputs) {
         return Err(WireError::SecretInside);
     }
     let signatures = maps.0[1..=inputs]
@@ -323,25 +324,11 @@ fn take_signatures(map: &mut super::raw::RawMap) -> Result<Vec<RawSignature>, Wi
 
 /// Whether a field carries a private key. Whole transactions are passed over: previous ones are on
 /// the chain, written by whoever paid us, and the new one will be.
-fn holds_secret(maps: &RawMaps, inputs: usize) -> bool {
+fn any_secret(maps: &RawMaps, inputs: usize) -> bool {
     maps.0.iter().enumerate().any(|(place, map)| {
         map.iter().any(|(key, value)| {
             let is_transaction = place <= inputs && key.as_slice() == [0x00];
-            contains_xprv(key) || (!is_transaction && contains_xprv(value))
+            holds_secret(key) || (!is_transaction && holds_secret(value))
         })
     })
-}
-
-/// Whether the bytes carry an extended private key in the binary form of BIP-0032, which has no
-/// business in a PSBT: its four version bytes, then 41 bytes of origin, then a zero byte where a
-/// public key would have 2 or 3. As text it would begin with `xprv` or `tprv`.
-fn contains_xprv(bytes: &[u8]) -> bool {
-    const VERSIONS: [[u8; 4]; 2] = [[0x04, 0x88, 0xad, 0xe4], [0x04, 0x35, 0x83, 0x94]];
-    bytes
-        .windows(78)
-        .any(|window| VERSIONS.iter().any(|version| window.starts_with(version)) && window[45] == 0)
-        || bytes.windows(8).any(|window| {
-            (window.starts_with(b"xprv") || window.starts_with(b"tprv"))
-                && window[4..].iter().all(u8::is_ascii_alphanumeric)
-        })
 }

@@ -107,6 +107,11 @@ pub enum SpendError {
         /// How many there are.
         count: usize,
     },
+    /// T29: more than there can be.
+    #[error(
+        "the vault's coins are said to be worth more than 21 million bitcoin, which can't be: don't trust the chain source, and sync with another"
+    )]
+    ImpossibleCoins,
     /// The ledger doesn't have a coin's transaction.
     #[error("the transaction that made coin {0} isn't in the ledger: run `quorate sync` first")]
     NoPrevious(OutPoint),
@@ -275,8 +280,9 @@ fn plan(request: &Request<'_>, weights: Weights, change: &ScriptBuf) -> Result<P
         });
     let available = values
         .iter()
-        .copied()
-        .fold(Amount::ZERO, |sum, value| sum + value);
+        .try_fold(Amount::ZERO, |sum, &value| sum.checked_add(value))
+        .filter(|&sum| sum <= Amount::MAX_MONEY)
+        .ok_or(SpendError::ImpossibleCoins)?;
     let short = |wanted, fee| SpendError::NotEnough {
         shortage: Shortage {
             wanted,
