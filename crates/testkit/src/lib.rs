@@ -13,6 +13,7 @@
 pub mod fixtures;
 mod folder;
 mod home;
+pub mod lies;
 #[path = "../../xtask/src/locate.rs"]
 mod locate;
 pub mod node;

@@ -56,8 +56,13 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
     let view = match descriptor(&args, coordinator.as_mut())? {
         Some(descriptor) => {
             let network = coordinator.as_ref().map(Coordinator::network);
-            let network = args.network.or(network).unwrap_or(Network::Bitcoin);
-            review_alone(&file, network, &descriptor)?
+            let said = args.network.or(network);
+            let seen = review_alone(&file, said.unwrap_or(Network::Bitcoin), &descriptor);
+            let unsaid = "without --network the vault is taken to be on bitcoin";
+            seen.map_err(|error| match (said, &error.hint) {
+                (None, None) if error.code == "bad_vault" => error.hint(unsaid),
+                _ => error,
+            })?
         }
         None => coordinator
             .ok_or_else(no_home)?
