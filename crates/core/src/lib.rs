@@ -13,6 +13,7 @@ pub mod policy;
 pub mod proposal;
 pub mod psbt;
 pub mod script_type;
+pub mod setup;
 pub mod spend;
 pub mod text;
 pub mod vault;

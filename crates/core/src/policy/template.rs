@@ -3,6 +3,7 @@
 //! because a field silently ignored would be another policy than the one meant.
 
 mod reader;
+mod writer;
 
 use super::{Policy, PolicyError, SpendingPath, Timelock};
 use crate::script_type::ScriptType;
