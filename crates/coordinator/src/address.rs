@@ -21,6 +21,17 @@ impl Coordinator {
         label: Option<&str>,
         moment: Moment,
     ) -> Result<AddressView, Error> {
+        self.deposit_address(name, label, false, moment)
+    }
+
+    /// The same; with `force` also of a vault for which not everybody stands, or a retired one.
+    pub fn deposit_address(
+        &mut self,
+        name: &str,
+        label: Option<&str>,
+        force: bool,
+        moment: Moment,
+    ) -> Result<AddressView, Error> {
         if let Some(label) = label {
             check_line("the label", label, MAX_LABEL)
                 .map_err(|error| Error::input("bad_label", error.to_string()))?;
@@ -29,6 +40,9 @@ impl Coordinator {
         self.store.write(|tx| {
             let row = vault_row(tx, name)?;
             let vault = Self::open_vault(&row)?;
+            if !force {
+                crate::setup::check_deposit(tx, &row, &vault)?;
+            }
             let index = tx.ledger_next_index(crate::ledger_row(tx, row.id)?, Keychain::Receive)?;
             let body = Body::AddressRevealed {
                 keychain: Keychain::Receive,

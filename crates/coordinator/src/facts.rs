@@ -156,6 +156,22 @@ impl Speakers {
         self.numbers.get(key).copied()
     }
 
+    pub(crate) fn is_owner(&self, author: MemberId) -> bool {
+        self.owner == Some(author)
+    }
+
+    /// Whether the owner enrolled this member for this cosigner.
+    pub(crate) fn is_enrolled_for(&self, author: MemberId, cosigner: usize) -> bool {
+        self.members.get(&author) == Some(&Some(cosigner))
+    }
+
+    /// Whether any member is enrolled for this cosigner.
+    pub(crate) fn has_member(&self, cosigner: usize) -> bool {
+        self.members
+            .values()
+            .any(|enrolled| *enrolled == Some(cosigner))
+    }
+
     /// Whether a member may speak for this cosigner. What a home says that nobody enrolled counts
     /// in that home alone, so there it may.
     pub(crate) fn may(&self, author: MemberId, cosigner: usize) -> bool {

@@ -251,6 +251,20 @@ fn summary(body: &Body, name: &dyn Fn(&Xpub) -> String) -> String {
                 escape(&cosigners.join(", "))
             )
         }
+        Body::VaultAttested { cosigner, note, .. } => {
+            format!("{} stands for the vault{}", name(cosigner), quoted(note))
+        }
+        Body::KeyProven {
+            cosigner, record, ..
+        } => format!(
+            "key of {} proven by {}",
+            name(cosigner),
+            match record {
+                Some(_) => "its key record",
+                None => "a signed spend that can't happen",
+            }
+        ),
+        Body::VaultRetired { note } => format!("vault retired{}", quoted(note)),
         Body::OwnerNamed { owner } => format!("this home takes {} for the owner", member(owner)),
         Body::MemberAdded {
             member: id, name, ..

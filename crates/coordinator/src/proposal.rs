@@ -7,6 +7,8 @@ mod show;
 mod successor;
 mod words;
 
+pub(crate) use words::cosigner_called;
+
 pub(crate) use list::DAMAGED;
 pub use make::{Deadline, Revision, Terms};
 

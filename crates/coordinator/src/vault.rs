@@ -1,7 +1,9 @@
 //! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
 
 use crate::proposal::DAMAGED;
-use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
+use crate::view::{
+    AddressView, AttestedView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView,
+};
 use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
 use quorate_core::journal::{Birth, Body, MemberId};
@@ -9,9 +11,10 @@ use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::proposal::Status;
+use quorate_core::spend::vault_words;
 use quorate_core::text::check_name;
 use quorate_core::vault::{Vault, VaultId};
-use quorate_storage::{ReadTx, StoredVault};
+use quorate_storage::{ReadTx, StoredSlot, StoredVault};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many first addresses are shown for comparing.
@@ -43,6 +46,31 @@ pub struct VaultImport<'a> {
     pub birth: Birth,
 }
 
+/// How a vault comes into a home.
+pub(crate) struct Founding<'a> {
+    pub(crate) birth: Birth,
+    /// This home, if the vault is made here.
+    pub(crate) owner: Option<MemberId>,
+    /// Whether it was set up in a session.
+    pub(crate) session: bool,
+    /// What else is said in the same commit.
+    pub(crate) bodies: Vec<Body>,
+    /// The session that it ends, with its places as they were looked at.
+    pub(crate) setup: Option<(&'a str, &'a [StoredSlot])>,
+}
+
+impl Default for Founding<'_> {
+    fn default() -> Self {
+        Self {
+            birth: Birth::Height(0),
+            owner: None,
+            session: false,
+            bodies: Vec::new(),
+            setup: None,
+        }
+    }
+}
+
 impl Coordinator {
     /// Makes a vault. Its coins are looked for from now on.
     pub fn create_vault(&mut self, new: &NewVault<'_>, moment: Moment) -> Result<VaultView, Error> {
@@ -65,13 +93,12 @@ impl Coordinator {
             .collect::<Result<Vec<_>, Error>>()?;
         let vault = Vault::create(network, new.template, keys)?;
         let now = u32::try_from(moment.now).unwrap_or(u32::MAX);
-        self.add_vault(
-            new.name,
-            &vault,
-            new.birth.unwrap_or(Birth::Time(now)),
-            Some(self.device.key.id()),
-            moment,
-        )
+        let founding = Founding {
+            birth: new.birth.unwrap_or(Birth::Time(now)),
+            owner: Some(self.device.key.id()),
+            ..Founding::default()
+        };
+        self.add_vault(new.name, &vault, founding, moment)
     }
 
     /// Takes a vault in. The same vault twice is refused, whatever its text.
@@ -81,15 +108,18 @@ impl Coordinator {
         moment: Moment,
     ) -> Result<VaultView, Error> {
         let vault = Vault::from_descriptor(self.network(), import.text, import.cosigners)?;
-        self.add_vault(import.name, &vault, import.birth, None, moment)
+        let founding = Founding {
+            birth: import.birth,
+            ..Founding::default()
+        };
+        self.add_vault(import.name, &vault, founding, moment)
     }
 
-    fn add_vault(
+    pub(crate) fn add_vault(
         &mut self,
         name: &str,
         vault: &Vault,
-        birth: Birth,
-        owner: Option<MemberId>,
+        founding: Founding<'_>,
         moment: Moment,
     ) -> Result<VaultView, Error> {
         check_name("the vault's name", name)
@@ -121,11 +151,22 @@ impl Coordinator {
                     .iter()
                     .map(|cosigner| cosigner.name.clone())
                     .collect(),
-                birth,
-                owner,
+                birth: founding.birth,
+                owner: founding.owner,
+                session: founding.session,
             };
             crate::append(&device, tx, vault.id(), moment.now, body)?;
-            tx.ledger_add_vault(vault, birth)?;
+            for body in founding.bodies {
+                crate::append(&device, tx, vault.id(), moment.now, body)?;
+            }
+            tx.ledger_add_vault(vault, founding.birth)?;
+            if let Some((setup, slots)) = founding.setup {
+                if tx.setup_slots(setup)? != slots {
+                    let message = "its keys were changed meanwhile";
+                    return Err(Error::refused("setup_changed", message).hint("look at it again"));
+                }
+                tx.finish_setup(setup, vault.id())?;
+            }
             Ok::<_, Error>(())
         })?;
         self.vault(name)
@@ -218,11 +259,24 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
         cosigners: vault
             .cosigners()
             .iter()
-            .map(|cosigner| CosignerView {
+            .zip(crate::setup::standing(tx, row, vault)?)
+            .map(|(cosigner, stand)| CosignerView {
                 name: cosigner.name.clone(),
                 key: cosigner.key.to_string(),
+                proven: stand.proven,
+                attested: stand.attested.map(|attested| AttestedView {
+                    at: attested.at,
+                    by: if attested.own { "cosigner" } else { "owner" },
+                    note: attested.note,
+                }),
             })
             .collect(),
+        stage: crate::setup::stage(tx, row, vault)?.word().to_owned(),
+        words: vault_words(row.id),
+        first_change: vault
+            .derive(Keychain::Change, 0)?
+            .address(vault.network())
+            .to_string(),
         first_addresses,
         paths,
         notes,

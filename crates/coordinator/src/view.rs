@@ -6,6 +6,7 @@ mod import;
 mod journal;
 mod proposal;
 mod review;
+mod setup;
 mod vault;
 
 pub use homes::{
@@ -16,7 +17,11 @@ pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, StateView, SyncView, VerifyView};
 pub use proposal::{AnswerView, BroadcastView, ProposalLineView, ProposalView, ProposalsView};
 pub use review::{FileReviewView, InputView, PaymentView, ReviewView, TimelockView};
+pub use setup::{
+    AcceptedView, AddedFileView, AddedView, InvitationView, JoinedView, ProvenView, RecordView,
+    SetupView, SetupsView, SlotView,
+};
 pub use vault::{
-    AddressView, AddressesView, BalanceView, CoinView, CoinsView, CosignerView, InitView,
-    VaultLineView, VaultView, VaultsView,
+    AddressView, AddressesView, AttestedView, BalanceView, CoinView, CoinsView, CosignerView,
+    InitView, VaultLineView, VaultView, VaultsView,
 };

@@ -336,6 +336,7 @@ fn write_golden_entries() {
             cosigners: vec!["alice".to_owned(), "bob".to_owned(), "carol".to_owned()],
             birth: Birth::Time(1_700_000_000),
             owner: Some(key.id()),
+            session: false,
         },
         Body::OwnerNamed { owner: key.id() },
         Body::MemberAdded {

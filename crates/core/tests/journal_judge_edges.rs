@@ -215,6 +215,7 @@ fn with_text(world: &World, proposal: &Proposal, text: &str) -> Vec<Body> {
             cosigners: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
             birth: Birth::Height(0),
             owner: None,
+            session: false,
         },
         Body::VaultAdded {
             name: "family".to_owned(),
@@ -223,6 +224,7 @@ fn with_text(world: &World, proposal: &Proposal, text: &str) -> Vec<Body> {
             cosigners: vec!["a".to_owned(), text.clone(), "c".to_owned()],
             birth: Birth::Height(0),
             owner: None,
+            session: false,
         },
         Body::MemberAdded {
             member: MemberKey::from_bytes(&[3; 32]).unwrap().id(),

@@ -20,6 +20,7 @@ pub mod account;
 mod chains;
 pub mod keystore;
 pub mod passphrase;
+mod record;
 mod sealed;
 pub mod sign;
 mod unlocked;

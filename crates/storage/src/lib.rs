@@ -14,17 +14,19 @@ mod journal;
 mod ledger;
 mod migrate;
 mod open;
+mod setup;
 mod tx;
 
 pub use error::StorageError;
 pub use journal::{
     AuthorCount, DamagedEntry, Device, FoundHead, NonceUse, ProposalHead, Rebuilt, RefusedEntry,
-    Standing, StoredAddress, StoredMember, StoredProposal, StoredVault, StoredWord,
-    TableDifference, Waiting,
+    Standing, StoredAddress, StoredAttestation, StoredMember, StoredProof, StoredProposal,
+    StoredRetirement, StoredVault, StoredWord, TableDifference, Waiting,
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
 };
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;
+pub use setup::{RevokedSlot, StoredJoin, StoredSetup, StoredSlot};
 pub use tx::{ReadTx, WriteTx};

@@ -55,6 +55,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0006_review.sql"),
         fill: Some(crate::fill::review),
     },
+    Migration {
+        version: 7,
+        name: "setup",
+        sql: include_str!("../migrations/0007_setup.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

@@ -59,6 +59,7 @@ impl Home {
             cosigners: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
             birth: Birth::Height(0),
             owner: None,
+            session: false,
         });
         home
     }

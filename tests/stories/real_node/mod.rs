@@ -1,6 +1,7 @@
 //! Stories on a Bitcoin Core node in regtest mode. `cargo xtask test --no-node` leaves them out.
 
 mod bad_input;
+mod ceremony;
 mod crash;
 mod demo;
 mod disputes;

@@ -34,6 +34,9 @@ pub(crate) struct NewArgs {
     /// What it is for; the vault's other members see it
     #[arg(long)]
     label: Option<String>,
+    /// Also of a vault for which not all cosigners stand yet, or that is retired
+    #[arg(long)]
+    force: bool,
     /// Show a QR code even if the output goes into a file or program
     #[arg(long, conflicts_with = "no_qr")]
     qr: bool,
@@ -50,9 +53,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
 }
 
 fn new(args: &NewArgs, context: &Context) -> Result<Answer, Error> {
-    let view = context.coordinator()?.new_address(
+    let view = context.coordinator()?.deposit_address(
         &args.vault,
         args.label.as_deref(),
+        args.force,
         Context::moment()?,
     )?;
     let mut text = format!("{}\n", view.address);

@@ -17,6 +17,7 @@ mod psbt_file;
 
 mod reference;
 mod review;
+mod setup;
 mod signer;
 mod simulated;
 mod sync;
@@ -39,6 +40,9 @@ pub(crate) enum Command {
     /// Vaults: create, import, show, export
     #[command(subcommand)]
     Vault(vault::Command),
+    /// Vaults between several people: invite, collect keys, attest
+    #[command(subcommand)]
+    Setup(setup::Command),
     /// Addresses to be paid at
     #[command(subcommand)]
     Address(address::Command),
@@ -79,6 +83,7 @@ impl Command {
             Self::Signer(command) => signer::run(command, context),
             Self::Policy(command) => policy::run(command),
             Self::Vault(command) => vault::run(command, context),
+            Self::Setup(command) => setup::run(command, context),
             Self::Address(command) => address::run(command, context),
             Self::Sync(args) => sync::run(&args, context),
             Self::Balance(args) => balance::run(&args, context),

@@ -7,6 +7,8 @@ mod import;
 mod key;
 mod show;
 
+pub(crate) use show::described;
+
 use crate::context::Context;
 use crate::output::Answer;
 use quorate_coordinator::Error;
@@ -70,6 +72,18 @@ Formats:
   quorate vault check family
   quorate vault check family --device jade")]
     Check(check::CheckArgs),
+    /// Take a vault out of use: it gives no address any more
+    ///
+    /// What it holds can still be spent. Only its owner can retire it.
+    #[command(after_help = "Examples:
+  quorate vault retire family --note \"moved to family-2\"")]
+    Retire {
+        /// The vault's name
+        vault: String,
+        /// Why
+        #[arg(long)]
+        note: Option<String>,
+    },
     /// Keys out of the files that signers write
     #[command(
         subcommand,
@@ -91,6 +105,12 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         Command::Export(args) => export::export(&args, context),
         Command::Import(args) => import::import(&args, context),
         Command::Check(args) => check::run(&args, context),
+        Command::Retire { vault, note } => {
+            let mut coordinator = context.coordinator()?;
+            let view = coordinator.retire(&vault, note.as_deref(), Context::moment()?)?;
+            let text = show::described(&view);
+            Answer::new(&view, text)
+        }
         Command::Key(command) => key::run(command, context),
     }
 }

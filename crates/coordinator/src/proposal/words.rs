@@ -54,7 +54,7 @@ impl Coordinator {
     }
 }
 
-fn cosigner_called(vault: &Vault, name: &str) -> Result<usize, Error> {
+pub(crate) fn cosigner_called(vault: &Vault, name: &str) -> Result<usize, Error> {
     let names = || vault.cosigners().iter().map(|one| one.name.as_str());
     if let Some(number) = names().position(|one| one == name) {
         return Ok(number);

@@ -31,8 +31,14 @@ pub struct VaultView {
     pub threshold: usize,
     /// Who takes part.
     pub cosigners: Vec<CosignerView>,
+    /// `review`, `attested`, `active` or `retired`.
+    pub stage: String,
+    /// Eight words over keys and rules, to be compared by voice.
+    pub words: [&'static str; 8],
     /// The first receive addresses, to be compared between homes.
     pub first_addresses: Vec<String>,
+    /// The first change address, to be compared between homes.
+    pub first_change: String,
     /// The spending paths in plain words; the script enforces them.
     pub paths: Vec<String>,
     /// What holds for all paths.
@@ -52,6 +58,21 @@ pub struct CosignerView {
     pub name: String,
     /// `[fingerprint/path]xpub`.
     pub key: String,
+    /// How it was shown that somebody holds the key: `record` (BIP-0129) or `signature`.
+    pub proven: Option<&'static str>,
+    /// Who stands for the vault in its name.
+    pub attested: Option<AttestedView>,
+}
+
+/// A cosigner's word that the vault is the one that was agreed on.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttestedView {
+    /// When, seconds since 1970.
+    pub at: u64,
+    /// `cosigner`: the cosigner's own home; `owner`: the vault's owner, on the cosigner's word.
+    pub by: &'static str,
+    /// In a person's words.
+    pub note: Option<String>,
 }
 
 /// Several vaults.

@@ -619,6 +619,7 @@ fn a_member_cant_enrol_name_owners_or_rename_the_vault() {
             cosigners: vec!["x".to_owned()],
             birth: quorate_core::journal::Birth::Height(0),
             owner: Some(forger.id()),
+            session: false,
         }),
         forger.say(Body::MemberAdded {
             member: friend.id(),

@@ -87,6 +87,41 @@ pub enum Body {
         /// author decides whose entries count. Since version 2.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<MemberId>,
+        /// It was set up in a session: no address is handed out before all cosigners attested it.
+        /// Since version 3.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        session: bool,
+    },
+    /// A cosigner's home derived the vault's addresses by itself and stands for the vault, all of
+    /// which its id covers. Since version 3.
+    VaultAttested {
+        /// By his extended public key as the descriptor has it.
+        cosigner: Xpub,
+        /// The first receive address.
+        receive: String,
+        /// The first change address.
+        change: String,
+        /// In a person's words: where the addresses were compared, for a cosigner without a home.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// Somebody holds the private key of a cosigner's key: the key signed. Since version 3.
+    KeyProven {
+        /// By his extended public key as the descriptor has it.
+        cosigner: Xpub,
+        /// The signed key record (BIP-0129), as it came.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record: Option<String>,
+        /// Signatures of the spend that can never happen
+        /// ([`crate::setup::proof_of_possession`]).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        signatures: Vec<SignatureText>,
+    },
+    /// The vault takes no more deposits. Counts when its owner says so. Since version 3.
+    VaultRetired {
+        /// In a person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// Whom this home takes for the vault's owner. Counts in the author's own home alone. Since
     /// version 2.
@@ -196,6 +231,9 @@ impl Body {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::VaultAdded { .. } => "vault_added",
+            Self::VaultAttested { .. } => "vault_attested",
+            Self::KeyProven { .. } => "key_proven",
+            Self::VaultRetired { .. } => "vault_retired",
             Self::OwnerNamed { .. } => "owner_named",
             Self::MemberAdded { .. } => "member_added",
             Self::MemberRemoved { .. } => "member_removed",
@@ -218,6 +256,9 @@ impl Body {
             | Self::ProposalReleased { proposal, .. }
             | Self::ProposalClosed { proposal, .. } => Some(*proposal),
             Self::VaultAdded { .. }
+            | Self::VaultAttested { .. }
+            | Self::KeyProven { .. }
+            | Self::VaultRetired { .. }
             | Self::OwnerNamed { .. }
             | Self::MemberAdded { .. }
             | Self::MemberRemoved { .. }
@@ -240,10 +281,12 @@ impl Body {
             Self::MemberAdded { name, .. } => vec![("the member's name", name)],
             Self::AddressRevealed { label, .. } => optional("the label", label.as_deref()),
             Self::ProposalOpened { memo, .. } => optional("the memo", memo.as_deref()),
-            Self::WordGiven { note, .. } | Self::ProposalClosed { note, .. } => {
-                optional("the note", note.as_deref())
-            }
+            Self::WordGiven { note, .. }
+            | Self::ProposalClosed { note, .. }
+            | Self::VaultAttested { note, .. }
+            | Self::VaultRetired { note } => optional("the note", note.as_deref()),
             Self::OwnerNamed { .. }
+            | Self::KeyProven { .. }
             | Self::MemberRemoved { .. }
             | Self::ProposalSubmitted { .. }
             | Self::ContributionAdded { .. }

@@ -10,8 +10,9 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The version of entries written now. Older ones are read; newer ones are refused, so a program that
-/// doesn't know what version 2 added (new kinds, a leaf in a signature) says that it is too old.
-pub const VERSION: u32 = 2;
+/// doesn't know what a version added (2: new kinds, a leaf in a signature; 3: setting up) says that it is
+/// too old.
+pub const VERSION: u32 = 3;
 /// The longest text of an entry, in bytes: a 2 MiB PSBT as base64, and its frame.
 pub const MAX_TEXT: usize = 3 * 1024 * 1024;
 /// Commas and opening brackets in an entry: what the parser keeps of an unknown field is many times

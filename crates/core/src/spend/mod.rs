@@ -17,5 +17,5 @@ pub use likeness::{Acquaintance, Knowledge, KnownOutput, Likeness, likeness};
 pub use limits::{BurnRefusal, FeeLimits, FeeRefusal};
 pub use request::{Available, Previous, Recipient, Request, Send};
 pub(crate) use review::usable_paths;
-pub use review::{Finding, Payment, Review, review, review_knowing, words};
+pub use review::{Finding, Payment, Review, review, review_knowing, vault_words, words};
 pub use select::Shortage;

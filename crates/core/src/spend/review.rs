@@ -8,7 +8,7 @@ use crate::keychain::Keychain;
 use crate::policy::Timelock;
 use crate::proposal::{Proposal, meets_after, meets_older};
 use crate::script_type::ScriptType;
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultId};
 use bitcoin::{Address, Amount, FeeRate, Script, ScriptBuf, Weight, consensus};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -314,7 +314,18 @@ fn weight(vault: &Vault, proposal: &Proposal, paths: &[usize]) -> Weight {
 pub fn words(proposal: &Proposal) -> [&'static str; 8] {
     let mut data = proposal.vault().as_bytes().to_vec();
     data.extend(consensus::serialize(proposal.transaction()));
-    let hash = tagged(b"Quorate/words", &data);
+    words_of(b"Quorate/words", &data)
+}
+
+/// Eight words over a vault: its keys and rules, all of which the id covers. People who read them to
+/// each other hold the same vault.
+#[must_use]
+pub fn vault_words(vault: VaultId) -> [&'static str; 8] {
+    words_of(b"Quorate/vault words", vault.as_bytes())
+}
+
+fn words_of(tag: &[u8], data: &[u8]) -> [&'static str; 8] {
+    let hash = tagged(tag, data);
     let list = bip39::Language::English.word_list();
     std::array::from_fn(|place| {
         let index = (place * 11..place * 11 + 11).fold(0, |index, bit| {

@@ -7,6 +7,7 @@ mod life;
 mod projection;
 mod read;
 mod rebuild;
+mod stand;
 mod state;
 mod trust;
 
@@ -16,5 +17,6 @@ pub use known::NonceUse;
 pub use life::{FoundHead, ProposalHead, StoredWord};
 pub use read::{StoredAddress, StoredProposal, StoredVault};
 pub use rebuild::{Rebuilt, TableDifference};
+pub use stand::{StoredAttestation, StoredProof, StoredRetirement};
 pub use state::AuthorCount;
 pub use trust::{Standing, StoredMember};

@@ -10,6 +10,7 @@
 
 mod arrival;
 mod enrolment;
+mod stand;
 
 pub(super) use arrival::{arrived, fold, settled};
 
@@ -27,7 +28,10 @@ use quorate_core::vault::VaultId;
 use rusqlite::params;
 
 /// The projected tables.
-pub(super) const TABLES: [&str; 15] = [
+pub(super) const TABLES: [&str; 18] = [
+    "attestations",
+    "proofs",
+    "retirements",
     "recipients",
     "repeated_nonces",
     "nonces",
@@ -71,6 +75,9 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
         | Body::OwnerNamed { .. }
         | Body::MemberAdded { .. }
         | Body::MemberRemoved { .. } => {}
+        Body::VaultAttested { .. } | Body::KeyProven { .. } | Body::VaultRetired { .. } => {
+            stand::said(tx, said)?;
+        }
         Body::AddressRevealed {
             keychain,
             index,

@@ -24,6 +24,8 @@ pub struct StoredVault {
     pub cosigners: Vec<String>,
     /// When it came, seconds since 1970.
     pub added_at: u64,
+    /// Whether it was set up in a session.
+    pub session: bool,
 }
 
 /// An address that was handed out.
@@ -82,7 +84,8 @@ impl ReadTx<'_> {
     /// All vaults, by name.
     pub fn vaults(&self) -> Result<Vec<StoredVault>, StorageError> {
         let mut statement = self.prepare(
-            "SELECT id, name, network, descriptor, cosigners, added_at FROM vaults ORDER BY name",
+            "SELECT id, name, network, descriptor, cosigners, added_at, session
+             FROM vaults ORDER BY name",
         )?;
         let rows = statement.query_map([], |row| {
             let parts: (String, String) = (row.get(2)?, row.get(4)?);
@@ -91,11 +94,12 @@ impl ReadTx<'_> {
                 row.get(1)?,
                 row.get(3)?,
                 row.get(5)?,
+                row.get(6)?,
                 parts,
             ))
         })?;
         rows.map(|row| {
-            let (id, name, descriptor, added_at, (network, cosigners)) = row?;
+            let (id, name, descriptor, added_at, session, (network, cosigners)) = row?;
             let damaged = || StorageError::damaged("a vault's row can't be read");
             Ok(StoredVault {
                 id: VaultId::from_bytes(id),
@@ -104,6 +108,7 @@ impl ReadTx<'_> {
                 descriptor,
                 cosigners: serde_json::from_str(&cosigners).map_err(|_| damaged())?,
                 added_at,
+                session,
             })
         })
         .collect()

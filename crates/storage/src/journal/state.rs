@@ -23,7 +23,19 @@ pub struct AuthorCount {
 
 /// What is hashed of each table: all that doesn't belong to this home alone (names of vaults, order
 /// of arrival). What is said of a proposal counts once the proposal is here.
-const STATE: [(&str, &str); 11] = [
+const STATE: [(&str, &str); 14] = [
+    (
+        "attestations",
+        "SELECT cosigner, author, note, attested_at FROM attestations WHERE vault = ?1",
+    ),
+    (
+        "proofs",
+        "SELECT cosigner, by_record, proven_at, speaker FROM proofs WHERE vault = ?1",
+    ),
+    (
+        "retirements",
+        "SELECT author, note, retired_at FROM retirements WHERE vault = ?1",
+    ),
     ("owners", "SELECT owner FROM owners WHERE vault = ?1"),
     (
         "members",

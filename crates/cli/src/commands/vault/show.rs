@@ -5,7 +5,7 @@ use crate::commands::policy;
 use crate::output::Answer;
 use crate::table::{lines, short, table};
 use quorate_coordinator::Error;
-use quorate_coordinator::view::{VaultView, VaultsView};
+use quorate_coordinator::view::{CosignerView, VaultView, VaultsView};
 use quorate_core::text::escape;
 
 pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
@@ -29,12 +29,38 @@ pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
     Answer::new(view, table(head, rows))
 }
 
+/// Whether the key is proven and the vault attested.
+fn standing(cosigner: &CosignerView) -> String {
+    let proven = match cosigner.proven {
+        Some("record") => "key proven by its record",
+        Some(_) => "key proven by a signature",
+        None => "key not proven",
+    };
+    let attested = match &cosigner.attested {
+        Some(one) if one.by == "cosigner" => "vault attested by the cosigner".to_owned(),
+        Some(one) => {
+            let note = one
+                .note
+                .as_deref()
+                .map(|note| format!(": {}", escape(note)));
+            format!(
+                "attested by the owner for the cosigner{}",
+                note.unwrap_or_default()
+            )
+        }
+        None => "vault not attested".to_owned(),
+    };
+    format!("{proven}, {attested}")
+}
+
 /// The vault as text.
-pub(super) fn described(view: &VaultView) -> String {
+pub(crate) fn described(view: &VaultView) -> String {
     let mut text = lines(&[
         ("vault", escape(&view.name)),
         ("id", view.id.clone()),
         ("network", view.network.clone()),
+        ("stage", view.stage.clone()),
+        ("words", view.words.join(" ")),
         ("descriptor", view.descriptor.clone()),
     ]);
     text.push_str(&policy::numbered(&view.paths, &view.notes));
@@ -44,11 +70,17 @@ pub(super) fn described(view: &VaultView) -> String {
     for cosigner in &view.cosigners {
         let name = escape(&cosigner.name);
         text.push_str(&format!("  {name:width$}  {}\n", cosigner.key));
+        text.push_str(&format!("  {:width$}  {}\n", "", standing(cosigner)));
     }
-    text.push_str("first addresses:\n");
+    let purpose = match view.stage.as_str() {
+        "review" => "first addresses, to compare and not to pay to yet",
+        _ => "first addresses",
+    };
+    text.push_str(&format!("{purpose}:\n"));
     for address in &view.first_addresses {
         text.push_str(&format!("  {address}\n"));
     }
+    text.push_str(&format!("first change address:\n  {}\n", view.first_change));
     let balance = &view.balance;
     match balance.height {
         Some(height) => text.push_str(&format!(

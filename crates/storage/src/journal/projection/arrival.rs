@@ -38,7 +38,10 @@ pub(in crate::journal) fn arrived(
                 }
             }
         }
-        Body::AddressRevealed { .. }
+        Body::VaultAttested { .. }
+        | Body::KeyProven { .. }
+        | Body::VaultRetired { .. }
+        | Body::AddressRevealed { .. }
         | Body::ProposalOpened { .. }
         | Body::ProposalSubmitted { .. }
         | Body::WordGiven { .. }

@@ -15,12 +15,13 @@ pub(super) fn founded(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<b
             cosigners,
             birth: _,
             owner,
+            session,
         } => {
             let cosigners = serde_json::to_string(cosigners)
                 .map_err(|error| StorageError::damaged(error.to_string()))?;
             tx.prepare(
-                "INSERT OR IGNORE INTO vaults (id, name, network, descriptor, cosigners, added_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO vaults (id, name, network, descriptor, cosigners, added_at, session)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 said.vault.as_bytes(),
@@ -28,7 +29,8 @@ pub(super) fn founded(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<b
                 network.to_string(),
                 descriptor,
                 cosigners,
-                said.at
+                said.at,
+                session,
             ])?;
             *owner
         }

@@ -1,0 +1,62 @@
+//! Who stands for a vault, whose keys are proven, and whether it is retired.
+
+use crate::{StorageError, WriteTx};
+use quorate_core::journal::{Body, Content};
+use quorate_core::key::KeyIdentity;
+use quorate_core::setup::Statement;
+use rusqlite::params;
+
+/// Of several words of one author about one cosigner the earliest counts, as of several proofs.
+pub(super) fn said(tx: &WriteTx<'_>, said: &Content) -> Result<(), StorageError> {
+    let (vault, author, at) = (said.vault.as_bytes(), said.author.to_bytes(), said.at);
+    match &said.body {
+        Body::VaultAttested { cosigner, note, .. } => {
+            tx.prepare(
+                "INSERT INTO attestations (vault, cosigner, author, note, attested_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET note = excluded.note, attested_at = excluded.attested_at
+                 WHERE (excluded.attested_at, ifnull(excluded.note, ''))
+                     < (attested_at, ifnull(note, ''))",
+            )?
+            .execute(params![
+                vault,
+                KeyIdentity::from(cosigner).to_bytes(),
+                author,
+                note,
+                at
+            ])?;
+        }
+        Body::KeyProven {
+            cosigner, record, ..
+        } => {
+            let note = record.as_ref().and_then(|record| record.lines().nth(3));
+            let speaker = note.and_then(Statement::read);
+            tx.prepare(
+                "INSERT INTO proofs (vault, cosigner, by_record, proven_at, speaker)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET by_record = excluded.by_record,
+                     proven_at = excluded.proven_at, speaker = excluded.speaker
+                 WHERE (excluded.proven_at, excluded.by_record, ifnull(excluded.speaker, x''))
+                     < (proven_at, by_record, ifnull(speaker, x''))",
+            )?
+            .execute(params![
+                vault,
+                KeyIdentity::from(cosigner).to_bytes(),
+                record.is_some(),
+                at,
+                speaker.map(|statement| statement.member.to_bytes()),
+            ])?;
+        }
+        Body::VaultRetired { note } => {
+            tx.prepare(
+                "INSERT INTO retirements (vault, author, note, retired_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET note = excluded.note, retired_at = excluded.retired_at
+                 WHERE (excluded.retired_at, ifnull(excluded.note, ''))
+                     < (retired_at, ifnull(note, ''))",
+            )?
+            .execute(params![vault, author, note, at])?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
