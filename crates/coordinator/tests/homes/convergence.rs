@@ -161,8 +161,36 @@ fn history() -> &'static History {
             .unwrap();
         forged.push(late.entry(1, None, NOW, reveal(14)));
         world.owner.take(&forged);
-        let journal = world.carol.export();
-        world.owner.import(&journal);
+        // Who stands for the vault, who only says so, and a member who would retire it.
+        let office = &mut world.bob.office;
+        office
+            .attest("family", Some("bob"), None, moment(32))
+            .unwrap();
+        let office = &mut world.owner.office;
+        office
+            .attest("family", Some("alice"), Some("by phone"), moment(32))
+            .unwrap();
+        office
+            .attest("family", Some("bob"), None, moment(31))
+            .unwrap();
+        forged = vec![
+            other.entry(4, Some(said), NOW, Body::VaultRetired { note: None }),
+            other.entry(5, Some(said), NOW, attested(&world.vault, 2, "")),
+            other.entry(5, Some(said), NOW - 1, attested(&world.vault, 2, "x")),
+        ];
+        world.owner.take(&forged);
+        let journals = [world.bob.export(), world.carol.export()];
+        for journal in &journals {
+            world.owner.import(journal);
+        }
+        let view = world.owner.office.vault("family").unwrap();
+        assert_eq!(view.stage, "active");
+        let by: Vec<_> = view
+            .cosigners
+            .iter()
+            .map(|one| one.attested.as_ref().map(|one| one.by))
+            .collect();
+        assert_eq!(by, [Some("owner"), Some("cosigner"), None]);
         assert_eq!(world.owner.signers(&first), ["alice", "bob", "carol"]);
         assert_eq!(world.owner.status(&first), "ready");
         assert_eq!(world.owner.status(&third), "replaced");
@@ -182,6 +210,22 @@ fn reveal(index: u32) -> Body {
         keychain: Keychain::Receive,
         index,
         label: Some(format!("number {index}")),
+    }
+}
+
+fn attested(vault: &Vault, cosigner: usize, note: &str) -> Body {
+    let first = |keychain| {
+        vault
+            .derive(keychain, 0)
+            .unwrap()
+            .address(vault.network())
+            .to_string()
+    };
+    Body::VaultAttested {
+        cosigner: *vault.cosigners()[cosigner].key.xpub(),
+        receive: first(Keychain::Receive),
+        change: first(Keychain::Change),
+        note: Some(note.to_owned()),
     }
 }
 

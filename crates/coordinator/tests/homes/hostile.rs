@@ -499,7 +499,7 @@ fn a_changed_signature_and_an_unknown_version_are_refused() {
     });
     let line = write_line(&entry);
     let forged = line.replacen("\"index\":0", "\"index\":1", 1);
-    let newer = line.replacen("\"version\":2", "\"version\":99", 1);
+    let newer = line.replacen("\"version\":3", "\"version\":99", 1);
     for (line, reason) in [(forged, "isn't the author's"), (newer, "update Quorate")] {
         let reason = reason.replace("isn't", "is not");
         let text = format!("{}{line}\n", write_file(world.vault.id(), []));
