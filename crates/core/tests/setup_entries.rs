@@ -49,7 +49,7 @@ fn t01_an_attestation_of_other_addresses_is_refused() {
     for body in [
         attested(&world, |receive, _| receive.clone_from(&theirs)),
         attested(&world, |_, change| change.clone_from(&theirs)),
-        attested(&world, |receive, change| std::mem::swap(receive, change)),
+        attested(&world, std::mem::swap),
         attested(&world, |receive, _| receive.clear()),
     ] {
         match judged(&world, &body) {

@@ -246,7 +246,6 @@ fn t33_of_20_ways_to_alter_a_request_20_are_caught() {
         (refused + different, refused > 5, different > 5),
         (20, true, true)
     );
-    println!("of 20 altered requests {refused} were refused and {different} showed other words");
 }
 
 fn state(home: &Home) -> String {

@@ -139,8 +139,8 @@ impl Coordinator {
             ..join.clone()
         };
         let there = self.store.read(|tx| {
-            let rows = tx.vaults()?.into_iter();
-            Ok::<_, Error>(rows.filter(|row| row.id == vault.id()).next_back())
+            let mut rows = tx.vaults()?.into_iter();
+            Ok::<_, Error>(rows.find(|row| row.id == vault.id()))
         })?;
         let view = match there {
             // The coordinator is a cosigner as well: its home has the vault already.

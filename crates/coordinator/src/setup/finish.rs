@@ -77,10 +77,8 @@ impl Coordinator {
     ) -> Result<RecordView, Error> {
         self.store.read(|tx| {
             let session = Session::load(tx, name)?;
-            let rows = tx.vaults()?.into_iter();
-            let row = rows
-                .filter(|row| Some(row.id) == session.row.vault)
-                .next_back();
+            let mut rows = tx.vaults()?.into_iter();
+            let row = rows.find(|row| Some(row.id) == session.row.vault);
             let Some(row) = row else {
                 return Err(Error::refused(
                     "setup_open",

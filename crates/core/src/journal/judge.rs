@@ -4,12 +4,12 @@
 //! The answer depends on the vault, the entry and the proposal it is about, on nothing else: every
 //! home comes to the same one.
 
+mod stand;
+
 use super::body::{Body, SignatureText};
 use crate::key::{KeyIdentity, SecretKind, find_secret};
-use crate::keychain::Keychain;
 use crate::proposal::{Proposal, ProposalId, SignatureSet};
 use crate::psbt::{ForeignPsbt, RawSignature, admit_with, describe_coin, read, to_base64};
-use crate::setup::{KeyRecord, proof_of_possession, signed_for};
 use crate::text::{check_line, check_name, escape};
 use crate::vault::{DerivedKey, Vault};
 use crate::workers::Workers;
@@ -75,13 +75,13 @@ pub fn judge(
             receive,
             change,
             ..
-        } => said_for(vault, cosigner).and_then(|()| attested(vault, receive, change)),
+        } => said_for(vault, cosigner).and_then(|()| stand::attested(vault, receive, change)),
         Body::KeyProven {
             cosigner,
             record,
             signatures,
         } => said_for(vault, cosigner)
-            .and_then(|()| proven(vault, cosigner, record.as_deref(), signatures, workers)),
+            .and_then(|()| stand::proven(vault, cosigner, record.as_deref(), signatures, workers)),
         Body::MemberAdded { cosigner, .. } => check_cosigner(vault, cosigner.as_deref()),
         Body::MemberRemoved { last, head, .. } => check_removal(*last, head.is_some()),
         Body::AddressRevealed { index, .. } if *index >= INDEXES => {
@@ -162,54 +162,6 @@ fn said_for(vault: &Vault, cosigner: &Xpub) -> Result<(), String> {
     match vault.cosigner_with(cosigner) {
         Some(_) => Ok(()),
         None => Err("it speaks for a cosigner whom the vault doesn't have".to_owned()),
-    }
-}
-
-/// What is attested must be what we derive ourselves.
-fn attested(vault: &Vault, receive: &str, change: &str) -> Result<(), String> {
-    for (keychain, said) in [(Keychain::Receive, receive), (Keychain::Change, change)] {
-        let first = vault
-            .derive(keychain, 0)
-            .map_err(|error| error.to_string())?;
-        if first.address(vault.network()).to_string() != said {
-            return Err(format!(
-                "it attests another first {keychain} address than this vault has: the vault differs there"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A key record signed by the cosigner's key, or its signatures of the spend that can never happen.
-fn proven(
-    vault: &Vault,
-    cosigner: &Xpub,
-    record: Option<&str>,
-    signatures: &[SignatureText],
-    workers: &dyn Workers,
-) -> Result<(), String> {
-    if let Some(record) = record {
-        let record = KeyRecord::read(record, vault.network())
-            .map_err(|error| format!("its key record: {error}"))?;
-        if !record.is_signed || record.key.identity() != KeyIdentity::from(cosigner) {
-            return Err("its key record isn't one that the cosigner's key signed".to_owned());
-        }
-        if signatures.is_empty() {
-            return Ok(());
-        }
-    }
-    let proof = proof_of_possession(vault).map_err(|error| error.to_string())?;
-    match contribution(&proof, signatures, workers) {
-        Judgement::Sound
-            if signed_for(&proof, signatures)
-                .into_iter()
-                .eq(vault.cosigner_with(cosigner)) =>
-        {
-            Ok(())
-        }
-        _ => Err(
-            "its signatures aren't the cosigner's, of the vault's proof of possession".to_owned(),
-        ),
     }
 }
 
