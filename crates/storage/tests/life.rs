@@ -261,7 +261,10 @@ fn opening_an_older_database_makes_the_tables_anew() {
     }
     let before = store.read(|tx| tx.proposal_heads(None)).unwrap();
     drop(store);
-    let back = "DROP TABLE recipients; DROP TABLE nonces; DROP TABLE repeated_nonces;
+    let back = "ALTER TABLE vaults DROP COLUMN session;
+        DROP TABLE attestations; DROP TABLE proofs; DROP TABLE retirements;
+        DROP TABLE setup_slots; DROP TABLE setup_revoked; DROP TABLE setups; DROP TABLE joins;
+        DROP TABLE recipients; DROP TABLE nonces; DROP TABLE repeated_nonces;
         DROP TRIGGER payees_go; DROP TABLE payees; DROP INDEX scripts_by_likeness;
         ALTER TABLE scripts DROP COLUMN likeness;
         DROP TABLE words; DROP TABLE submissions; DROP INDEX proposals_by_replaced;

@@ -58,7 +58,7 @@ mod tests {
             );
         }
         let mut odd = Template::builtin("inheritance").unwrap();
-        odd.title = "a \"quoted\" title \\ with\na break".to_owned();
+        odd.title = "a \"quoted\" title \\ with it all".to_owned();
         odd.policy.paths[1].lock = Some(Timelock::After(900_000));
         assert_eq!(Template::parse(&odd.write(), "invitation").unwrap(), odd);
     }
