@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod consensus;
+pub mod frame;
 pub mod journal;
 pub mod key;
 pub mod keychain;

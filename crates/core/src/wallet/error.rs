@@ -1,6 +1,7 @@
 //! Why a wallet file isn't read, or can't be written.
 
 use super::Format;
+use crate::frame::FrameError;
 use crate::key::SecretKind;
 use crate::vault::VaultError;
 
@@ -50,6 +51,14 @@ pub enum WalletError {
         /// What there is no place for.
         reason: String,
     },
+    /// Frames that can't be put together.
+    #[error("as frames: {0}")]
+    Frames(#[from] FrameError),
+    /// Frames of something else.
+    #[error(
+        "it holds {0} and no wallet: keys are read by `quorate vault key import`, PSBTs by `quorate proposal import`"
+    )]
+    OtherPayload(&'static str),
     /// What it amounts to isn't a vault.
     #[error(transparent)]
     Vault(#[from] VaultError),

@@ -9,6 +9,7 @@ mod descriptor;
 mod device;
 mod electrum;
 mod error;
+mod frames;
 mod multisig;
 mod policy;
 mod sniff;
@@ -17,6 +18,7 @@ mod text;
 
 pub use device::{DEVICES, Device, DeviceAdvice};
 pub use error::WalletError;
+pub use frames::payload;
 pub use sniff::read;
 
 use crate::vault::Vault;
@@ -50,11 +52,15 @@ pub enum Format {
     Bsms,
     /// A wallet policy (BIP-0388), as Ledger and BitBox02 register it.
     Bip388,
+    /// Frames of UR: `crypto-output`, or `output-descriptor` for what that can't say.
+    Ur,
+    /// Frames of BBQr: Coldcard's text, or a descriptor for what that can't say.
+    Bbqr,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Descriptor,
         Self::Core,
         Self::Coldcard,
@@ -67,6 +73,8 @@ impl Format {
         Self::Electrum,
         Self::Bsms,
         Self::Bip388,
+        Self::Ur,
+        Self::Bbqr,
     ];
 
     /// The word on the command line and in JSON.
@@ -85,6 +93,8 @@ impl Format {
             Self::Electrum => "electrum",
             Self::Bsms => "bsms",
             Self::Bip388 => "bip388",
+            Self::Ur => "ur",
+            Self::Bbqr => "bbqr",
         }
     }
 }
@@ -134,5 +144,6 @@ pub fn write(format: Format, vault: &Vault, name: &str) -> Result<String, Wallet
         Format::Electrum => electrum::write(vault),
         Format::Bsms => bsms::write(vault),
         Format::Bip388 => policy::write(vault, name),
+        Format::Ur | Format::Bbqr => frames::write(format, vault, name),
     }
 }

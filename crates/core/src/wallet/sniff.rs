@@ -1,8 +1,9 @@
 //! Which kind of wallet file it is: told by what is in it, never by its name.
 
 use super::{
-    Found, WalletError, bsms, caravan, core_import, descriptor, electrum, policy, specter,
+    Found, WalletError, bsms, caravan, core_import, descriptor, electrum, frames, policy, specter,
 };
+use crate::frame;
 use crate::key::file::is_private;
 use crate::key::{SecretKind, find_secret};
 use crate::text::excerpt;
@@ -27,6 +28,9 @@ pub fn read(text: &str, network: Network) -> Result<Found, WalletError> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(WalletError::Empty);
+    }
+    if frame::is_frame(trimmed) {
+        return frames::read(trimmed, network);
     }
     if let Some(kind) = find_secret(trimmed) {
         return Err(WalletError::Secret(kind));

@@ -1,5 +1,6 @@
 //! Why a key file isn't read.
 
+use crate::frame::FrameError;
 use crate::key::{KeyError, SecretKind};
 
 /// Why a key file isn't read. The sentence names the remedy.
@@ -24,6 +25,9 @@ pub enum KeyFileError {
     /// JSON that can't be read.
     #[error("it looks like JSON but can't be read ({0}): it may be damaged")]
     Json(String),
+    /// Frames that can't be put together, or what is in them.
+    #[error("as frames: {0}")]
+    Frames(#[from] FrameError),
     /// No known kind.
     #[error(
         "it is no key file that is known here: export the key for multisig from the signer, or give it as [fingerprint/path]xpub"

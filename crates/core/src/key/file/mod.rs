@@ -10,6 +10,7 @@ pub use error::KeyFileError;
 pub(crate) use json::{electrum_fingerprint, is_private};
 
 use super::{CosignerKey, find_secret};
+use crate::frame::{self, Payload};
 use crate::script_type::ScriptType;
 use crate::text::excerpt;
 use bitcoin::Network;
@@ -34,6 +35,8 @@ pub enum KeyFormat {
     Electrum,
     /// A key record of the set-up protocol BIP-0129.
     Bsms,
+    /// UR: `crypto-account`, `crypto-hdkey` and what came after them.
+    Ur,
 }
 
 impl KeyFormat {
@@ -47,6 +50,7 @@ impl KeyFormat {
             Self::Keystone => "keystone",
             Self::Electrum => "electrum",
             Self::Bsms => "bsms",
+            Self::Ur => "ur",
         }
     }
 }
@@ -60,6 +64,7 @@ impl fmt::Display for KeyFormat {
             Self::Keystone => "a key of Keystone's",
             Self::Electrum => "an Electrum wallet of one signer",
             Self::Bsms => "a key record (BIP-0129)",
+            Self::Ur => "keys in a code (UR)",
         })
     }
 }
@@ -126,6 +131,9 @@ pub fn read(text: &str, network: Network) -> Result<FoundKeys, KeyFileError> {
     if trimmed.is_empty() {
         return Err(KeyFileError::Empty);
     }
+    if frame::is_frame(trimmed) {
+        return in_frames(trimmed, network);
+    }
     if let Some(kind) = find_secret(trimmed) {
         return Err(KeyFileError::Secret(kind));
     }
@@ -147,6 +155,30 @@ pub fn read(text: &str, network: Network) -> Result<FoundKeys, KeyFileError> {
         note: None,
         signed: false,
     })
+}
+
+/// Keys in QR codes: as CBOR, or any of the other files as text.
+fn in_frames(text: &str, network: Network) -> Result<FoundKeys, KeyFileError> {
+    match frame::join(text)? {
+        Payload::Text(inner) if !frame::is_frame(&inner) => read(&inner, network),
+        Payload::Account(bytes) | Payload::Key(bytes) => {
+            let account = frame::read_account(&bytes, network)?;
+            let keys = account.keys.into_iter().map(|one| match one.script {
+                Some(script) => Candidate {
+                    script: Some(script),
+                    key: one.key,
+                },
+                None => by_path(one.key),
+            });
+            Ok(FoundKeys {
+                format: KeyFormat::Ur,
+                keys: keys.collect(),
+                note: None,
+                signed: false,
+            })
+        }
+        _ => Err(KeyFileError::Unknown),
+    }
 }
 
 /// What a key is for, as its path says.
