@@ -60,13 +60,18 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     };
     read.map_err(|error| cannot(&error))?;
     if bytes.len() as u64 > limit {
-        let kib = limit / 1024;
-        return Err(Error::input(
-            "file_too_large",
-            format!("{name} is larger than {kib} KiB, so it can't be what it should be"),
-        ));
+        return Err(too_large(path, limit));
     }
     Ok(bytes)
+}
+
+/// The refusal of a file that is larger than any of its kind.
+pub(crate) fn too_large(path: &Path, limit: u64) -> Error {
+    let (name, kib) = (name(path), limit / 1024);
+    Error::input(
+        "file_too_large",
+        format!("{name} is larger than {kib} KiB, so it can't be what it should be"),
+    )
 }
 
 /// Reads a text file.

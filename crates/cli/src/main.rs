@@ -5,6 +5,7 @@
 mod amount;
 mod app;
 mod args;
+mod codes;
 mod commands;
 mod config;
 mod context;
@@ -17,7 +18,6 @@ mod input;
 mod output;
 mod passphrase;
 mod progress;
-mod qr;
 mod table;
 mod terminal;
 

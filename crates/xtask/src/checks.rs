@@ -3,7 +3,7 @@
 
 use crate::fuzz::fuzz;
 use crate::shell::{cargo, run, words};
-use crate::{embit, node};
+use crate::{codes, embit, node};
 use std::io::{BufRead, BufReader};
 use std::ops::AddAssign;
 use std::process::Stdio;
@@ -57,12 +57,12 @@ const FUZZ_SECONDS: u32 = 20;
 /// A sentence, when something fails.
 pub(crate) fn test(with_node: bool) -> Result<(), String> {
     let start = Instant::now();
-    let (exe, python, skip) = if with_node {
-        (node::path()?, embit::python()?, "")
+    let (exe, python, readers, skip) = if with_node {
+        (node::path()?, embit::python()?, codes::folder()?, "")
     } else {
         // A test outside `real_node` that wants one of them fails with this as the reason.
         let left_out = || "left-out-by-no-node".into();
-        (left_out(), left_out(), "-- --skip real_node")
+        (left_out(), left_out(), left_out(), "-- --skip real_node")
     };
     // The binary, with the same features as in the tests: cargo unifies them over what it builds.
     run(&mut cargo("build --workspace --lib --bins --tests"))?;
@@ -70,6 +70,7 @@ pub(crate) fn test(with_node: bool) -> Result<(), String> {
     command
         .env("BITCOIND_EXE", &exe)
         .env(embit::VARIABLE, &python)
+        .env(codes::VARIABLE, &readers)
         .stdout(Stdio::piped());
     let line = words(&command);
     eprintln!("$ {line}");

@@ -106,7 +106,7 @@ fn quietly(command: &mut Command) -> Result<(), String> {
 }
 
 /// FNV-1a: names a folder, guards nothing. pip checks the hashes.
-fn fingerprint(bytes: &[u8]) -> u64 {
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -50,6 +50,16 @@ pub(crate) const PYTHON: Needs = Needs {
     ],
 };
 
+/// For the readers of QR frames.
+pub(crate) const NODEJS: Needs = Needs {
+    what: "reading QR frames with other programs",
+    otherwise: "install them, or set CODE_READERS to a folder like the one that `cargo xtask codes` makes",
+    packages: &[
+        ("nodejs", Probe::Program("node")),
+        ("npm", Probe::Program("npm")),
+    ],
+};
+
 /// Makes sure that everything needed is installed; as root with `apt-get`, saying so.
 ///
 /// # Errors

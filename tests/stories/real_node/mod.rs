@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod ceremony;
+mod codes;
 mod crash;
 mod demo;
 mod disputes;

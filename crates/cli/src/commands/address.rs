@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::output::Answer;
 use crate::table::table;
-use crate::{qr, terminal};
+use crate::{codes, terminal};
 use quorate_coordinator::Error;
 use quorate_core::text::escape;
 
@@ -61,7 +61,7 @@ fn new(args: &NewArgs, context: &Context) -> Result<Answer, Error> {
     )?;
     let mut text = format!("{}\n", view.address);
     if args.qr || (!args.no_qr && terminal::shows_stdout()) {
-        text.push_str(&qr::address(&view.address).unwrap_or_default());
+        text.push_str(&codes::address(&view.address).unwrap_or_default());
     }
     Answer::new(&view, text)
 }

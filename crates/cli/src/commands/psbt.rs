@@ -1,5 +1,6 @@
 //! `quorate psbt`: looking at files, without trusting whoever sent them.
 
+use crate::codes::read_one;
 use crate::commands::review;
 use crate::context::Context;
 use crate::output::Answer;
@@ -44,10 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     let Command::Review(args) = command;
-    let file = Incoming {
-        name: files::name(&args.file),
-        bytes: files::read(&args.file, files::PSBT_LIMIT)?,
-    };
+    let file = read_one(&args.file, files::PSBT_LIMIT)?;
     let home = context.home().ok();
     let mut coordinator = match home.filter(|home| home.join(DATABASE).exists()) {
         Some(home) => Some(Coordinator::open(&home)?),

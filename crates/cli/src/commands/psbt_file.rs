@@ -5,7 +5,7 @@ use bitcoin::Psbt;
 use bitcoin::base64::{Engine as _, engine::general_purpose::STANDARD};
 use quorate_coordinator::Error;
 use quorate_core::psbt::{ForeignPsbt, serialize_v2};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where a PSBT goes and in which form. Base64 unless told otherwise: every coordinator and most
 /// signers read it, it survives mail and chat, and a person sees what it is.
@@ -70,6 +70,16 @@ pub(crate) struct Delivered {
 }
 
 impl PsbtFile {
+    /// The file that was named.
+    pub(crate) fn output(&self) -> Option<&Path> {
+        self.output.as_deref()
+    }
+
+    /// Whether it may be replaced.
+    pub(crate) const fn may_replace(&self) -> bool {
+        self.force
+    }
+
     /// What can be known to fail before any work is done.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.output {

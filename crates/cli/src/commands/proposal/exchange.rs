@@ -1,6 +1,7 @@
 //! Proposals on their way to cosigners and back.
 
 use super::show;
+use crate::codes::{Codes, read_all};
 use crate::commands::psbt_file::{PsbtFile, Version};
 use crate::commands::review;
 use crate::context::Context;
@@ -9,7 +10,8 @@ use crate::output::Answer;
 use crate::terminal::typed;
 use bitcoin::psbt;
 use quorate_coordinator::view::{ImportView, ProposalView};
-use quorate_coordinator::{Error, Incoming, nearest};
+use quorate_coordinator::{Error, nearest};
+use quorate_core::frame::Payload;
 use quorate_core::text::escape;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -29,11 +31,13 @@ pub(crate) struct ExportArgs {
     psbt_version: Version,
     #[command(flatten)]
     file: PsbtFile,
+    #[command(flatten)]
+    codes: Codes,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct ImportArgs {
-    /// The files; `-` is standard input
+    /// The files, pictures of QR codes among them; `-` is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
@@ -69,6 +73,11 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
     let advice = coordinator.device_advice(&args.id, bytes, version)?;
     for one in &advice {
         context.output.remark(&format!("advice: {}", escape(one)));
+    }
+    if args.codes.is_wanted() {
+        let payload = Payload::Psbt(args.psbt_version.serialize(&psbt)?);
+        let (output, force) = (args.file.output(), args.file.may_replace());
+        return args.codes.deliver(&payload, output, force, context);
     }
     let delivered = args.file.deliver(&psbt, args.psbt_version)?;
     let view = ExportView {
@@ -129,17 +138,7 @@ fn check_cosigner(proposal: &ProposalView, name: &str) -> Result<(), Error> {
 
 pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
     // All are read before the first is taken in: a file that isn't there changes nothing.
-    let files = args
-        .files
-        .iter()
-        .map(|path| {
-            let bytes = files::read(path, files::PSBT_LIMIT)?;
-            Ok(Incoming {
-                name: files::name(path),
-                bytes,
-            })
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
+    let files = read_all(&args.files, files::PSBT_LIMIT)?;
     let view = context.coordinator()?.import(&files, Context::moment()?)?;
     if let [file] = view.files.as_slice()
         && let Some(error) = &file.error

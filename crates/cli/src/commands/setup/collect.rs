@@ -1,12 +1,13 @@
 //! The coordinator's side: begin, invite, collect, finish, hand the record out.
 
 use super::show;
+use crate::codes::read_all;
 use crate::commands::policy;
 use crate::commands::vault::described;
 use crate::context::Context;
 use crate::output::Answer;
 use crate::{files, terminal};
-use quorate_coordinator::{Error, Incoming, NewSetup};
+use quorate_coordinator::{Error, NewSetup};
 use quorate_core::script_type::ScriptType;
 use quorate_core::setup::Encryption;
 use quorate_core::text::escape;
@@ -156,16 +157,6 @@ pub(super) fn invite(args: &InviteArgs, context: &Context) -> Result<Answer, Err
     }
     let setup = args.name.clone();
     Answer::new(&WrittenView { setup, invitations }, text)
-}
-
-pub(super) fn read_all(paths: &[PathBuf], limit: u64) -> Result<Vec<Incoming>, Error> {
-    let read = |path: &PathBuf| {
-        Ok(Incoming {
-            name: files::name(path),
-            bytes: files::read(path, limit)?,
-        })
-    };
-    paths.iter().map(read).collect()
 }
 
 pub(super) fn add(args: &AddArgs, context: &Context) -> Result<Answer, Error> {

@@ -1,6 +1,6 @@
 //! A cosigner's side: answer, accept, attest, prove.
 
-use super::collect::read_all;
+use crate::codes::{self, read_all};
 use crate::commands::psbt_file::{PsbtFile, Version};
 use crate::commands::vault::described;
 use crate::context::Context;
@@ -122,7 +122,7 @@ fn agreed(invitation: &Invitation) -> String {
 }
 
 fn of_device(path: &Path, invitation: &Invitation) -> Result<CosignerKey, Error> {
-    let text = files::read_text(path)?;
+    let text = codes::read_text(path)?;
     let bad = |error: file::KeyFileError| {
         Error::input("bad_key", error.to_string()).about(&files::name(path))
     };
@@ -135,7 +135,7 @@ fn of_device(path: &Path, invitation: &Invitation) -> Result<CosignerKey, Error>
 }
 
 pub(super) fn accept(file: &Path, name: Option<&str>, context: &Context) -> Result<Answer, Error> {
-    let text = files::read_text(file)?;
+    let text = codes::read_text(file)?;
     let mut coordinator = context.coordinator()?;
     let view = coordinator
         .accept(&text, name, Context::moment()?)

@@ -2,6 +2,7 @@
 //! the core's check proved it a spend of a vault that was imported here.
 
 use super::summary::{SignView, summary};
+use crate::codes::{self, Codes};
 use crate::commands::psbt_file::{PsbtFile, Version};
 use crate::context::Context;
 use crate::output::Answer;
@@ -9,6 +10,7 @@ use crate::{failure, files, passphrase, terminal};
 use bitcoin::Psbt;
 use quorate_coordinator::view::FileReviewView;
 use quorate_coordinator::{Coordinator, DATABASE, Error};
+use quorate_core::frame::Payload;
 use quorate_core::proposal::{Proposal, SignatureSet};
 use quorate_core::psbt::{self, ForeignPsbt};
 use quorate_core::spend::FeeLimits;
@@ -21,7 +23,7 @@ use std::path::PathBuf;
 pub(crate) struct SignArgs {
     /// The key's name
     name: String,
-    /// The PSBT to sign, base64 or binary; `-` is standard input
+    /// The PSBT to sign, base64, binary or a picture of QR codes; `-` is standard input
     #[arg(value_name = "FILE")]
     psbt: PathBuf,
     /// The vault it spends from; found by itself otherwise
@@ -36,6 +38,8 @@ pub(crate) struct SignArgs {
     #[command(flatten)]
     file: PsbtFile,
     #[command(flatten)]
+    codes: Codes,
+    #[command(flatten)]
     passphrase: passphrase::Source,
 }
 
@@ -49,7 +53,7 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
         ..FeeLimits::default()
     };
     let name = files::name(&args.psbt);
-    let bytes = files::read(&args.psbt, files::PSBT_LIMIT)?;
+    let bytes = codes::read_one(&args.psbt, files::PSBT_LIMIT)?.bytes;
     let request = Request::find(args, &key, &bytes, context).map_err(|error| error.about(&name))?;
     // What is refused whatever the key is should be known before a passphrase is typed.
     quorate_signer::examine(&request.vault, &request.proposal, &request.psbt, &fees)
@@ -69,6 +73,11 @@ pub(super) fn run(args: &SignArgs, store: &Keystore, context: &Context) -> Resul
         .map_err(|error| failure::keystore(&error))?
         .sign(&request.vault, &request.proposal, &request.psbt, &fees)
         .map_err(|error| failure::sign(&error))?;
+    if args.codes.is_wanted() {
+        let payload = Payload::Psbt(request.version.serialize(&signed.psbt)?);
+        let (output, force) = (args.file.output(), args.file.may_replace());
+        return args.codes.deliver(&payload, output, force, context);
+    }
     let delivered = args.file.deliver(&signed.psbt, request.version)?;
     view.inputs_signed = signed.inputs_signed;
     view.inputs_signed_before = signed.inputs_untouched;

@@ -1,11 +1,12 @@
 //! `quorate vault export`: as a descriptor, or as another program's file.
 
+use crate::codes::Codes;
 use crate::context::Context;
 use crate::output::Answer;
 use crate::{files, terminal};
 use quorate_coordinator::{Error, nearest};
 use quorate_core::text::escape;
-use quorate_core::wallet::{self, Format};
+use quorate_core::wallet::{self, Format, WalletError};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -14,7 +15,11 @@ pub(crate) struct ExportArgs {
     /// The vault's name
     vault: String,
     /// The format, see below
-    #[arg(long, default_value = "descriptor")]
+    #[arg(
+        long,
+        default_value = "descriptor",
+        default_value_if("qr", clap::builder::ArgPredicate::IsPresent, "auto")
+    )]
     format: String,
     /// What to call the vault in the file; its name here otherwise
     #[arg(long, value_name = "NAME")]
@@ -25,6 +30,8 @@ pub(crate) struct ExportArgs {
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    codes: Codes,
 }
 
 #[derive(Serialize)]
@@ -40,29 +47,50 @@ struct ExportView {
     content: Option<String>,
 }
 
-pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Error> {
-    let format: Format = args.format.parse().map_err(|()| {
+fn inexpressible(error: &WalletError) -> Error {
+    Error::refused("not_expressible", error.to_string())
+        .hint("a descriptor can say everything: --format descriptor")
+}
+
+fn named(format: &str) -> Result<Format, Error> {
+    format.parse().map_err(|()| {
         let words = Format::ALL.map(Format::word);
         let error = Error::input(
             "unknown_format",
-            format!(
-                "`{}` is no format that is written here",
-                escape(&args.format)
-            ),
+            format!("`{}` is no format that is written here", escape(format)),
         );
-        match nearest(&args.format, words) {
+        match nearest(format, words) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => error.hint(format!("the formats are {}", words.join(", "))),
         }
-    })?;
+    })
+}
+
+/// Of a format that was named, its text; else what the device scans.
+fn in_codes(args: &ExportArgs, context: &Context) -> Result<Answer, Error> {
+    let format = match args.format.as_str() {
+        "auto" => args.codes.wallet_format()?,
+        other => named(other)?,
+    };
     let mut coordinator = context.coordinator()?;
     let vault = coordinator.vault(&args.vault)?;
     let facts = coordinator.vault_facts(&args.vault)?;
     let name = args.name.as_deref().unwrap_or(&vault.name);
-    let content = wallet::write(format, &facts, name).map_err(|error| {
-        Error::refused("not_expressible", error.to_string())
-            .hint("a descriptor can say everything: --format descriptor")
-    })?;
+    let payload = wallet::payload(format, &facts, name).map_err(|error| inexpressible(&error))?;
+    args.codes
+        .deliver(&payload, args.output.as_deref(), args.force, context)
+}
+
+pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Error> {
+    if args.codes.is_wanted() {
+        return in_codes(args, context);
+    }
+    let format = named(&args.format)?;
+    let mut coordinator = context.coordinator()?;
+    let vault = coordinator.vault(&args.vault)?;
+    let facts = coordinator.vault_facts(&args.vault)?;
+    let name = args.name.as_deref().unwrap_or(&vault.name);
+    let content = wallet::write(format, &facts, name).map_err(|error| inexpressible(&error))?;
     let mut view = ExportView {
         vault: vault.name,
         id: vault.id,

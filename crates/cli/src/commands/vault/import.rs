@@ -3,7 +3,7 @@
 use super::show;
 use crate::context::Context;
 use crate::output::Answer;
-use crate::{files, input};
+use crate::{codes, files, input};
 use quorate_coordinator::view::VaultView;
 use quorate_coordinator::{Error, VaultImport};
 use quorate_core::journal::Birth;
@@ -29,7 +29,7 @@ pub(crate) struct ImportArgs {
 
 pub(super) fn import(args: &ImportArgs, context: &Context) -> Result<Answer, Error> {
     let mut coordinator = context.coordinator()?;
-    let text = files::read_text(&args.file)?;
+    let text = codes::read_text(&args.file)?;
     let birth = args
         .birthday
         .as_deref()

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::output::Answer;
-use crate::{files, terminal};
+use crate::{codes, files, terminal};
 use bitcoin::Network;
 use quorate_coordinator::Error;
 use quorate_core::key::file::{Candidate, FoundKeys, read};
@@ -115,7 +115,7 @@ fn path(one: &Candidate) -> String {
 
 /// Reads a key file; errors name it.
 pub(super) fn load(file: &Path, network: Network) -> Result<FoundKeys, Error> {
-    let text = files::read_text(file)?;
+    let text = codes::read_text(file)?;
     read(&text, network)
         .map_err(|error| Error::input("bad_key", error.to_string()).about(&files::name(file)))
 }
