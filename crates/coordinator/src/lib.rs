@@ -8,6 +8,7 @@
 
 mod address;
 mod alarms;
+mod backup;
 mod broadcast;
 mod catch_up;
 mod error;

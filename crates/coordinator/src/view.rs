@@ -19,7 +19,7 @@ pub use proposal::{AnswerView, BroadcastView, ProposalLineView, ProposalView, Pr
 pub use review::{FileReviewView, InputView, PaymentView, ReviewView, TimelockView};
 pub use setup::{
     AcceptedView, AddedFileView, AddedView, InvitationView, JoinedView, ProvenView, RecordView,
-    SetupView, SetupsView, SlotView,
+    RestoredView, SetupView, SetupsView, SlotView,
 };
 pub use vault::{
     AddressView, AddressesView, AttestedView, BalanceView, CoinView, CoinsView, CosignerView,

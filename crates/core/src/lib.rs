@@ -3,6 +3,7 @@
 //! facts in and store what comes out.
 #![warn(missing_docs)]
 
+pub mod backup;
 pub mod chain;
 pub mod consensus;
 pub mod frame;

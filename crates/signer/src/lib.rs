@@ -29,6 +29,7 @@ pub mod words;
 pub use account::Account;
 pub use keystore::{KeyInfo, Keystore, KeystoreError, NewKey};
 pub use passphrase::{Passphrase, PassphraseError};
+pub use sealed::{open_file, seal_file};
 pub use sign::{SignError, Signed, examine};
 pub use unlocked::Unlocked;
 pub use words::WordsError;

@@ -44,6 +44,44 @@ pub(crate) fn open(
     passphrase: &Passphrase,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    // Room from the start: a vector that grows leaves copies of the secret behind.
+    let plain = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    unseal(passphrase, sealed, plain, LONGEST)
+}
+
+/// Seals a file that isn't a key with a passphrase, so that any age program opens it.
+///
+/// # Errors
+/// When the machine has no randomness or memory.
+pub fn seal_file(passphrase: &Passphrase, plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    seal(passphrase, STANDARD_WORK, plain)
+}
+
+/// Opens what [`seal_file`] or another age program sealed with a passphrase, up to `most` bytes.
+///
+/// # Errors
+/// A sentence: the passphrase, or what is damaged.
+pub fn open_file(
+    passphrase: &Passphrase,
+    sealed: &[u8],
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, String> {
+    let opened = unseal(passphrase, sealed, Zeroizing::new(Vec::new()), most);
+    opened.map_err(|error| match error {
+        OpenError::WrongPassphrase => "the passphrase is wrong".to_owned(),
+        OpenError::Damaged(what) => format!("the sealed file is damaged: {what}"),
+        OpenError::TooMuchWork(work) => {
+            format!("opening it would take 2^{work} steps: it wasn't made by Quorate")
+        }
+    })
+}
+
+fn unseal(
+    passphrase: &Passphrase,
+    sealed: &[u8],
+    mut plain: Zeroizing<Vec<u8>>,
+    most: usize,
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let decryptor = Decryptor::new_buffered(sealed)
         .map_err(|_| OpenError::Damaged("it does not begin as an age file"))?;
     if !decryptor.is_scrypt() {
@@ -61,14 +99,12 @@ pub(crate) fn open(
             DecryptError::InvalidMac => OpenError::Damaged("its header was changed"),
             _ => OpenError::Damaged("its header cannot be read"),
         })?;
-    // Room from the start: a vector that grows leaves copies of the secret behind.
-    let mut plain = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     reader
-        .take(LONGEST as u64 + 1)
+        .take(most as u64 + 1)
         .read_to_end(&mut plain)
         .map_err(|_| OpenError::Damaged("its contents were changed or cut off"))?;
-    if plain.len() > LONGEST {
-        return Err(OpenError::Damaged("it holds more than a key"));
+    if plain.len() > most {
+        return Err(OpenError::Damaged("it holds more than it should"));
     }
     Ok(plain)
 }

@@ -1,5 +1,6 @@
 //! Stories on a Bitcoin Core node in regtest mode. `cargo xtask test --no-node` leaves them out.
 
+mod backups;
 mod bad_input;
 mod ceremony;
 mod codes;

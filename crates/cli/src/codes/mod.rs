@@ -7,6 +7,7 @@ mod scan;
 mod show;
 
 pub(crate) use draw::address;
+pub(crate) use picture::page as svg;
 pub(crate) use scan::{read_all, read_one, read_text};
 
 use crate::files;

@@ -110,6 +110,11 @@ fn pngs(path: &Path, frames: &[String], force: bool) -> Result<Vec<PathBuf>, Err
     Ok(paths)
 }
 
+/// One code for a page.
+pub(crate) fn page(text: &str) -> Result<String, Error> {
+    svg(&[text.to_owned()], Duration::ZERO)
+}
+
 /// One path for each code; of several each is visible for its share of the round.
 fn svg(frames: &[String], pause: Duration) -> Result<String, Error> {
     let codes = all(frames)?;

@@ -1,10 +1,13 @@
 //! `quorate vault`: make a vault, take one in, look at it, hand it on.
 
+mod backup;
 mod check;
 mod create;
+mod drill;
 mod export;
 mod import;
 mod key;
+mod sheet;
 mod show;
 
 pub(crate) use show::described;
@@ -72,6 +75,34 @@ Formats:
   quorate vault check family
   quorate vault check family --device jade")]
     Check(check::CheckArgs),
+    /// Write everything about a vault that isn't a key into one sealed file
+    ///
+    /// Descriptor, policy, cosigners, labels, birthday and the whole journal. Sealed by BIP-0138 any one of the
+    /// vault's extended public keys opens it; by age a passphrase does. It can spend nothing.
+    #[command(after_help = "Examples:
+  quorate vault backup family -o family.backup
+  quorate vault backup family -o family.age --seal age")]
+    Backup(backup::BackupArgs),
+    /// Make a vault anew from its backup: same id, addresses, next address and labels
+    #[command(after_help = "Examples:
+  quorate vault restore family.backup --key '[f00d1111/48h/0h/0h/2h]xpub...'
+  quorate vault restore family.backup --key @ccxp-0F056943.json")]
+    Restore(backup::RestoreArgs),
+    /// Write a page to print: all that is needed to spend without Quorate
+    #[command(after_help = "Examples:
+  quorate vault sheet family -o family.html
+  quorate vault sheet family")]
+    Sheet(sheet::SheetArgs),
+    /// Play recovery before it is needed, and write a dated report
+    ///
+    /// Restores a backup into a folder that is thrown away and compares it. Each quorum of the keys at hand
+    /// signs a spend that can never happen, because its coin can't exist; the result is held against the
+    /// rules of consensus. Keys elsewhere sign what --requests writes.
+    #[command(after_help = "Examples:
+  quorate vault drill family --backup family.backup --signer alice -o drill.txt
+  quorate vault drill family --requests drill
+  quorate vault drill family drill-1.signed.psbt -o drill.txt")]
+    Drill(drill::DrillArgs),
     /// Take a vault out of use: it gives no address any more
     ///
     /// What it holds can still be spent. Only its owner can retire it.
@@ -105,6 +136,10 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         Command::Export(args) => export::export(&args, context),
         Command::Import(args) => import::import(&args, context),
         Command::Check(args) => check::run(&args, context),
+        Command::Backup(args) => backup::backup(&args, context),
+        Command::Restore(args) => backup::restore(&args, context),
+        Command::Sheet(args) => sheet::sheet(&args, context),
+        Command::Drill(args) => drill::drill(&args, context),
         Command::Retire { vault, note } => {
             let mut coordinator = context.coordinator()?;
             let view = coordinator.retire(&vault, note.as_deref(), Context::moment()?)?;

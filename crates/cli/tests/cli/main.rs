@@ -2,6 +2,7 @@
 //! of their own, and a simulated chain in a file.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod backups;
 mod codes;
 mod errors;
 mod exchange;

@@ -130,6 +130,21 @@ pub struct AcceptedView {
     pub vault: VaultView,
 }
 
+/// A vault that was restored from a backup.
+#[derive(Debug, Clone, Serialize)]
+pub struct RestoredView {
+    /// When the backup was made, seconds since 1970.
+    pub made_at: u64,
+    /// Journal entries that came in.
+    pub entries: usize,
+    /// The next receive and change index.
+    pub next_index: [u32; 2],
+    /// What isn't as the backup says.
+    pub differences: Vec<String>,
+    /// The vault.
+    pub vault: VaultView,
+}
+
 /// What became of signatures that prove keys.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProvenView {

@@ -4,6 +4,7 @@
 
 mod bbqr;
 mod error;
+mod hdkey;
 mod output;
 mod ur;
 

@@ -17,7 +17,7 @@ mod token;
 pub use accept::{Expected, accept};
 pub use error::{InvitationError, RecordError, SealError, SetupRefusal};
 pub use invitation::{Invitation, Nonce};
-pub use proof::{proof_of_possession, signed_for};
+pub use proof::{drill_spend, proof_of_possession, signed_for};
 pub use record::{KeyRecord, Statement, record_message};
 pub use seal::{open, seal};
 pub use stage::{SetupStage, VaultFacts, VaultStage};

@@ -19,15 +19,35 @@ const AMOUNT: Amount = Amount::from_sat(100_000);
 const FEE: Amount = Amount::from_sat(1_000);
 
 /// The request of the proof. The same in every home: a function of the vault alone.
-///
+pub fn proof_of_possession(vault: &Vault) -> Result<Proposal, SpendError> {
+    impossible_spend(vault, b"Quorate/possession", None)
+}
+
+/// A spend by one path for practice: its locks are met as far as the transaction says, so that the path's
+/// quorum completes it, and yet no node takes it. Not the proof's: what is signed here proves nothing there.
+pub fn drill_spend(vault: &Vault, path: usize) -> Result<Proposal, SpendError> {
+    let count = vault.policy().paths.len();
+    if path >= count {
+        return Err(SpendError::NoSuchPath {
+            path: path + 1,
+            count,
+        });
+    }
+    impossible_spend(vault, b"Quorate/drill", Some(path))
+}
+
 /// The coin's transaction spends an output of a transaction whose id is a tagged hash; to find one
 /// that has this id is as hard as forging any payment.
-pub fn proof_of_possession(vault: &Vault) -> Result<Proposal, SpendError> {
+fn impossible_spend(
+    vault: &Vault,
+    tag: &[u8],
+    path: Option<usize>,
+) -> Result<Proposal, SpendError> {
     let (coin, back) = (
         vault.derive(Keychain::Receive, 0)?,
         vault.derive(Keychain::Change, 0)?,
     );
-    let nowhere = tagged(b"Quorate/possession", vault.id().as_bytes());
+    let nowhere = tagged(tag, vault.id().as_bytes());
     let previous = Transaction {
         version: transaction::Version::TWO,
         lock_time: absolute::LockTime::ZERO,
@@ -40,12 +60,14 @@ pub fn proof_of_possession(vault: &Vault) -> Result<Proposal, SpendError> {
             script_pubkey: coin.script_pubkey.clone(),
         }],
     };
+    let sequence = path.and_then(|path| vault.required_sequence(path));
+    let lock_time = path.and_then(|path| vault.required_lock_time(path));
     let unsigned_tx = Transaction {
         version: transaction::Version::TWO,
-        lock_time: absolute::LockTime::ZERO,
+        lock_time: lock_time.unwrap_or(absolute::LockTime::ZERO),
         input: vec![TxIn {
             previous_output: OutPoint::new(previous.compute_txid(), 0),
-            sequence: Sequence::ENABLE_RBF_NO_LOCKTIME,
+            sequence: sequence.unwrap_or(Sequence::ENABLE_RBF_NO_LOCKTIME),
             ..TxIn::default()
         }],
         output: vec![TxOut {
