@@ -1,5 +1,6 @@
 //! Addresses and coins.
 
+use crate::labels::words;
 use crate::view::{AddressView, AddressesView, CoinView, CoinsView};
 use crate::{Coordinator, Error, Moment, vault_row};
 use bitcoin::Address;
@@ -69,7 +70,10 @@ impl Coordinator {
                 .addresses(row.id)?
                 .into_iter()
                 .map(|address| {
-                    AddressView::of(&vault, address.keychain, address.index, address.label)
+                    let mut view =
+                        AddressView::of(&vault, address.keychain, address.index, address.label)?;
+                    view.label = words(tx, row.id, "addr", &view.address, view.label.take())?;
+                    Ok(view)
                 })
                 .collect::<Result<_, Error>>()?;
             Ok(AddressesView {
@@ -101,8 +105,15 @@ impl Coordinator {
                             .derive(coin.keychain, coin.index)?
                             .address(vault.network()),
                     };
+                    let (outpoint, txid) =
+                        (coin.outpoint.to_string(), coin.outpoint.txid.to_string());
+                    let mut label = words(tx, row.id, "tx", &txid, None)?;
+                    let revealed = tx.address_label(row.id, coin.keychain, coin.index)?;
+                    label = words(tx, row.id, "addr", &address.to_string(), revealed)?.or(label);
+                    label = words(tx, row.id, "output", &outpoint, None)?.or(label);
                     Ok(CoinView {
-                        outpoint: coin.outpoint.to_string(),
+                        label,
+                        outpoint,
                         value_sat: coin.value.to_sat(),
                         height: coin.height,
                         reserved_by: tx

@@ -5,7 +5,6 @@ use crate::{Coordinator, Error, Moment, vault_row};
 use quorate_core::backup::{Backup, BackupError, BackupHead, BackupParts};
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
-use serde_json::json;
 
 impl From<BackupError> for Error {
     fn from(error: BackupError) -> Self {
@@ -140,12 +139,12 @@ impl Coordinator {
 
     /// The labels of a vault as lines of BIP-0329.
     pub(crate) fn label_lines(&mut self, name: &str) -> Result<Vec<serde_json::Value>, Error> {
-        let addresses = self.addresses(name)?.addresses;
-        let labelled = addresses
-            .into_iter()
-            .filter_map(|address| Some((address.label?, address.address)));
-        Ok(labelled
-            .map(|(label, address)| json!({"type": "addr", "ref": address, "label": label}))
-            .collect())
+        let labels = self.labels(name)?.labels.into_iter();
+        labels
+            .map(|label| {
+                serde_json::from_str(&label.line)
+                    .map_err(|_| Error::storage("damaged", "a stored label can't be read"))
+            })
+            .collect()
     }
 }

@@ -265,6 +265,13 @@ fn summary(body: &Body, name: &dyn Fn(&Xpub) -> String) -> String {
             }
         ),
         Body::VaultRetired { note } => format!("vault retired{}", quoted(note)),
+        Body::KeyNoted { cosigner, .. } => {
+            format!("what is known of the key of {}", name(cosigner))
+        }
+        Body::LabelsSet { lines } => match lines.as_slice() {
+            [one] => format!("label {}", escape(one)),
+            many => format!("{} labels", many.len()),
+        },
         Body::OwnerNamed { owner } => format!("this home takes {} for the owner", member(owner)),
         Body::MemberAdded {
             member: id, name, ..

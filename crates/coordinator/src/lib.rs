@@ -16,6 +16,7 @@ mod facts;
 mod find;
 mod homes;
 mod journal;
+mod labels;
 mod proposal;
 mod review;
 mod setup;

@@ -6,13 +6,13 @@ use crate::view::{
 };
 use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
-use quorate_core::journal::{Birth, Body, MemberId};
+use quorate_core::journal::{Birth, Body, KeyFacts, MemberId};
 use quorate_core::key::CosignerKey;
 use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::proposal::Status;
 use quorate_core::spend::vault_words;
-use quorate_core::text::check_name;
+use quorate_core::text::{check_line, check_name};
 use quorate_core::vault::{Vault, VaultId};
 use quorate_storage::{ReadTx, StoredSlot, StoredVault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,8 @@ pub struct NewVault<'a> {
     pub keys: &'a [(String, String)],
     /// From where to look for coins, when the same vault existed before; from now on otherwise.
     pub birth: Option<Birth>,
+    /// How each key came, in the order of `keys`.
+    pub carriers: &'a [String],
 }
 
 /// What a vault is taken in from.
@@ -91,11 +93,27 @@ impl Coordinator {
                 Ok((name.clone(), key))
             })
             .collect::<Result<Vec<_>, Error>>()?;
+        let carried: Vec<_> = keys
+            .iter()
+            .map(|(_, key)| *key.xpub())
+            .zip(new.carriers)
+            .collect();
         let vault = Vault::create(network, new.template, keys)?;
+        let noted = carried
+            .into_iter()
+            .map(|(cosigner, carrier)| Body::KeyNoted {
+                cosigner,
+                facts: KeyFacts {
+                    carrier: Some(carrier.clone()),
+                    came_at: Some(moment.now),
+                    ..KeyFacts::default()
+                },
+            });
         let now = u32::try_from(moment.now).unwrap_or(u32::MAX);
         let founding = Founding {
             birth: new.birth.unwrap_or(Birth::Time(now)),
             owner: Some(self.device.key.id()),
+            bodies: noted.collect(),
             ..Founding::default()
         };
         self.add_vault(new.name, &vault, founding, moment)
@@ -166,6 +184,47 @@ impl Coordinator {
                     return Err(Error::refused("setup_changed", message).hint("look at it again"));
                 }
                 tx.finish_setup(setup, vault.id())?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.vault(name)
+    }
+
+    /// Writes down where a cosigner's key comes from; what isn't said stays as it was.
+    pub fn note_key(
+        &mut self,
+        name: &str,
+        cosigner: &str,
+        facts: KeyFacts,
+        moment: Moment,
+    ) -> Result<VaultView, Error> {
+        for (what, text) in facts.texts() {
+            check_line(what, text, 255)
+                .map_err(|error| Error::input("bad_note", error.to_string()))?;
+        }
+        if !facts.has_sound_registration() {
+            return Err(
+                Error::input("bad_registration", "the registration isn't 32 bytes in hex")
+                    .hint("a Ledger answers with an HMAC of 64 hexadecimal digits"),
+            );
+        }
+        let device = self.device.clone();
+        self.store.write(|tx| {
+            let row = vault_row(tx, name)?;
+            let vault = Self::open_vault(&row)?;
+            let number = crate::proposal::cosigner_called(&vault, cosigner)?;
+            let key = &vault.cosigners()[number].key;
+            let known = tx.key_facts(row.id, &key.identity().to_bytes())?;
+            let facts = facts.over(known.clone());
+            if facts != known {
+                let cosigner = *key.xpub();
+                crate::append(
+                    &device,
+                    tx,
+                    row.id,
+                    moment.now,
+                    Body::KeyNoted { cosigner, facts },
+                )?;
             }
             Ok::<_, Error>(())
         })?;
@@ -260,17 +319,22 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
             .cosigners()
             .iter()
             .zip(crate::setup::standing(tx, row, vault)?)
-            .map(|(cosigner, stand)| CosignerView {
-                name: cosigner.name.clone(),
-                key: cosigner.key.to_string(),
-                proven: stand.proven,
-                attested: stand.attested.map(|attested| AttestedView {
-                    at: attested.at,
-                    by: if attested.own { "cosigner" } else { "owner" },
-                    note: attested.note,
-                }),
+            .map(|(cosigner, stand)| {
+                let xpub = cosigner.key.xpub().to_string();
+                Ok(CosignerView {
+                    label: crate::labels::words(tx, row.id, "xpub", &xpub, None)?,
+                    provenance: tx.key_facts(row.id, &cosigner.key.identity().to_bytes())?,
+                    name: cosigner.name.clone(),
+                    key: cosigner.key.to_string(),
+                    proven: stand.proven,
+                    attested: stand.attested.map(|attested| AttestedView {
+                        at: attested.at,
+                        by: if attested.own { "cosigner" } else { "owner" },
+                        note: attested.note,
+                    }),
+                })
             })
-            .collect(),
+            .collect::<Result<_, Error>>()?,
         stage: crate::setup::stage(tx, row, vault)?.word().to_owned(),
         words: vault_words(row.id),
         first_change: vault

@@ -4,6 +4,7 @@
 mod homes;
 mod import;
 mod journal;
+mod labels;
 mod proposal;
 mod review;
 mod setup;
@@ -15,6 +16,7 @@ pub use homes::{
 };
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, StateView, SyncView, VerifyView};
+pub use labels::{LabelView, LabelsImportView, LabelsView};
 pub use proposal::{AnswerView, BroadcastView, ProposalLineView, ProposalView, ProposalsView};
 pub use review::{FileReviewView, InputView, PaymentView, ReviewView, TimelockView};
 pub use setup::{

@@ -48,6 +48,7 @@ fn world() -> World {
         template: &template,
         keys: &keys,
         birth: Some(Birth::Height(0)),
+        carriers: &[],
     };
     let vault = office.create_vault(&new, moment(1)).unwrap();
     let import = VaultImport {

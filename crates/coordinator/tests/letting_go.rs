@@ -42,6 +42,7 @@ impl World {
             template,
             keys: &keys,
             birth: None,
+            carriers: &[],
         };
         let long_ago = Moment {
             now: 0,

@@ -52,6 +52,7 @@ impl World {
             template: &Template::builtin("2-of-3").unwrap(),
             keys: &keys,
             birth: None,
+            carriers: &[],
         };
         office.create_vault(&new, at(0, 0)).unwrap();
         let address = office.new_address("family", None, moment(1)).unwrap();

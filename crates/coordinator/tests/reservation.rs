@@ -29,6 +29,7 @@ fn vault(home: &Path, chain: &Simulated) -> Coordinator {
         template: &template,
         keys: &keys,
         birth: None,
+        carriers: &[],
     };
     coordinator
         .create_vault(

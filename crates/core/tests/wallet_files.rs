@@ -58,7 +58,7 @@ fn holds(format: Format, kind: &str) -> bool {
         Format::Descriptor | Format::Core | Format::Sparrow | Format::Ur | Format::Bbqr => true,
         Format::Specter => plain || kind == "wsh multi" || kind == "wsh 2-of-20",
         Format::Bsms => kind != "wsh inheritance twice",
-        Format::Bip388 => !kind.starts_with("tr"),
+        Format::Bip388 | Format::Jade => !kind.starts_with("tr"),
         Format::Caravan => plain || kind == "wsh 2-of-20",
         Format::Coldcard | Format::SeedSigner | Format::BlueWallet | Format::Electrum => plain,
         // Not on a test network.
@@ -96,7 +96,7 @@ fn every_format_gives_the_same_vault_back_or_says_what_it_cannot_hold() {
             }
         }
     }
-    assert_eq!((written, refused), (88, 38));
+    assert_eq!((written, refused), (96, 39));
 }
 
 #[test]
@@ -116,11 +116,12 @@ fn names_of_vault_and_cosigners_travel_where_a_format_has_them() {
         Format::Specter,
         Format::Caravan,
         Format::Bip388,
+        Format::Jade,
     ] {
         let found = read(&write(format, &vault, "family").unwrap(), NETWORK).unwrap();
         assert_eq!(found.name.as_deref(), Some("family"), "{format}");
     }
-    for format in [Format::Coldcard, Format::Bip388] {
+    for format in [Format::Coldcard, Format::Bip388, Format::Jade] {
         for name in ["a-name-that-is-much-too-long", "rodinné-úspory"] {
             let error = write(format, &vault, name).unwrap_err();
             assert!(error.to_string().contains("--name"), "{error}");

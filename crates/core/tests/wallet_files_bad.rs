@@ -273,3 +273,45 @@ fn bad_policies() {
     ]);
     all_refused(Format::Bip388, &bad);
 }
+
+#[test]
+fn bad_jade_requests() {
+    let text = good(Format::Jade);
+    let mut bad = common_faults(&text);
+    bad.extend([
+        with(&text, "localtest", "mainnet"),
+        with(&text, "register_multisig", "sign_message"),
+        with(&text, "wsh(multi(k))", "wpkh(k)"),
+        with(&text, "\"sorted\": true", "\"sorted\": \"yes\""),
+        with(&text, "\"threshold\": 2", "\"threshold\": 0"),
+        with(&text, "\"threshold\": 2", "\"threshold\": 4"),
+        with(&text, "\"signers\"", "\"others\""),
+        with(&text, "\"derivation\"", "\"way\""),
+        with(&text, "\"path\": []", "\"path\": [0]"),
+        with(&text, "2147483648", "-1"),
+        with(&text, "\"fingerprint\": \"", "\"fingerprint\": \"zz"),
+        r#"{"method":"register_multisig","params":{}}"#.to_owned(),
+    ]);
+    all_refused(Format::Jade, &bad);
+}
+
+/// Readers differ in which of two they take.
+#[test]
+fn a_field_that_is_there_twice_is_refused() {
+    for format in [
+        Format::Caravan,
+        Format::Specter,
+        Format::Electrum,
+        Format::Bip388,
+        Format::Jade,
+        Format::Core,
+    ] {
+        let text = good(format);
+        let twice = match text.find('{') {
+            Some(at) => format!("{}{{\"note\":1,\"note\":2,{}", &text[..at], &text[at + 1..]),
+            None => panic!("{text}"),
+        };
+        let told = refusal(&twice).unwrap_or_else(|| panic!("{format} took\n{twice}"));
+        assert!(told.contains("`note` is there twice"), "{format}: {told}");
+    }
+}

@@ -61,6 +61,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0007_setup.sql"),
         fill: None,
     },
+    Migration {
+        version: 8,
+        name: "labels",
+        sql: include_str!("../migrations/0008_labels.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::output::Answer;
 use crate::table::{short, short_outpoint, table};
 use quorate_coordinator::Error;
+use quorate_core::text::escape;
 
 /// What coins can do.
 #[derive(clap::Subcommand)]
@@ -40,9 +41,13 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
                 (None, Some(_)) => "frozen".to_owned(),
                 (None, None) => "-".to_owned(),
             },
+            coin.label.as_deref().map(escape).unwrap_or_default(),
         ]
     });
-    let mut text = table(["coin", "amount", "block", "address", "state"], rows);
+    let mut text = table(
+        ["coin", "amount", "block", "address", "state", "label"],
+        rows,
+    );
     // All for the same reason.
     if let Some(reason) = view.coins.iter().find_map(|coin| coin.frozen.as_ref()) {
         text.push_str(&format!("frozen: {reason}\n"));

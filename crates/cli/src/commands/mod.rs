@@ -9,6 +9,7 @@ mod explain;
 mod homes;
 mod init;
 mod journal;
+mod label;
 mod member;
 mod policy;
 mod proposal;
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// The coins a vault holds
     #[command(subcommand)]
     Coin(coin::Command),
+    /// Words beside addresses, transactions, coins and keys
+    #[command(subcommand)]
+    Label(label::Command),
     /// Spends: propose, collect signatures, send
     #[command(subcommand)]
     Proposal(proposal::Command),
@@ -88,6 +92,7 @@ impl Command {
             Self::Sync(args) => sync::run(&args, context),
             Self::Balance(args) => balance::run(&args, context),
             Self::Coin(command) => coin::run(command, context),
+            Self::Label(command) => label::run(command, context),
             Self::Proposal(command) => proposal::run(command, context),
             Self::Psbt(command) => psbt::run(command, context),
             Self::Journal(command) => journal::run(command, context),

@@ -55,7 +55,9 @@ Formats:
   seedsigner, keystone, bluewallet   the same in their dialects
   sparrow, specter, caravan, electrum   files of these programs
   bsms        a descriptor record (BIP-0129)
-  bip388      a wallet policy, for Ledger and BitBox02")]
+  bip388      a wallet policy, for Ledger and BitBox02, with the id that a Ledger shows
+  jade        the request that registers the vault with a Jade
+  ur, bbqr    frames for QR codes, one on each line; --qr shows them")]
     Export(export::ExportArgs),
     /// Import a vault from its descriptor, or from another program's file
     ///

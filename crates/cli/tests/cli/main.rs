@@ -6,6 +6,7 @@ mod backups;
 mod codes;
 mod errors;
 mod exchange;
+mod labels;
 mod manners;
 mod people;
 mod processes;

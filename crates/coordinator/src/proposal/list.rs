@@ -78,6 +78,10 @@ fn line(
             status: status.word().to_owned(),
             amount_sat: head.sent.to_sat(),
             to: payee.map(|address| address.to_string()),
+            label: match head.txid {
+                Some(txid) => crate::labels::words(tx, row.id, "tx", &txid.to_string(), None)?,
+                None => None,
+            },
             payees: head.payees,
             memo: head.memo,
             missing: Vec::new(),
@@ -92,7 +96,9 @@ fn line(
     let stored = tx.proposal(id)?;
     let stored = stored.ok_or_else(|| Error::storage("damaged", "a proposal vanished"))?;
     let known = Known::load(tx, vault, stored, now)?;
-    Ok(Some(show::line(row, vault, &known)))
+    let mut line = show::line(row, vault, &known);
+    line.label = crate::labels::words(tx, row.id, "tx", &known.txid.to_string(), None)?;
+    Ok(Some(line))
 }
 
 fn damaged(id: ProposalId, error: &Error) -> ProposalLineView {
@@ -102,6 +108,7 @@ fn damaged(id: ProposalId, error: &Error) -> ProposalLineView {
         status: DAMAGED.to_owned(),
         amount_sat: 0,
         to: None,
+        label: None,
         payees: 0,
         memo: None,
         missing: Vec::new(),

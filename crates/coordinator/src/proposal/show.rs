@@ -89,6 +89,7 @@ pub(crate) fn line(row: &StoredVault, vault: &Vault, known: &Known) -> ProposalL
         status: known.status().word().to_owned(),
         amount_sat: amount.to_sat(),
         to: to.and_then(|payment| Some(payment.address.as_ref()?.to_string())),
+        label: None,
         payees: review.recipients.len(),
         memo: known.row.memo.clone(),
         missing: missing(vault, known),

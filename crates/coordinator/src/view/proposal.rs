@@ -88,6 +88,8 @@ pub struct ProposalLineView {
     pub amount_sat: u64,
     /// The first recipient's address.
     pub to: Option<String>,
+    /// The label of its transaction.
+    pub label: Option<String>,
     /// How many recipients there are.
     pub payees: usize,
     /// What it is for.

@@ -1,5 +1,6 @@
 //! Homes, vaults, addresses and coins.
 
+use quorate_core::journal::KeyFacts;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -58,6 +59,11 @@ pub struct CosignerView {
     pub name: String,
     /// `[fingerprint/path]xpub`.
     pub key: String,
+    /// The key's label.
+    pub label: Option<String>,
+    /// Where the key comes from: vendor, model, firmware, how and when it came, a note, and what the device
+    /// answered when it registered the vault.
+    pub provenance: KeyFacts,
     /// How it was shown that somebody holds the key: `record` (BIP-0129) or `signature`.
     pub proven: Option<&'static str>,
     /// Who stands for the vault in its name.
@@ -160,4 +166,6 @@ pub struct CoinView {
     pub keychain: String,
     /// The address's derivation index.
     pub index: u32,
+    /// The coin's own label, else its address's, else its transaction's.
+    pub label: Option<String>,
 }

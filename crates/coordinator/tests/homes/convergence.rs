@@ -176,6 +176,8 @@ fn history() -> &'static History {
         forged = vec![
             other.entry(4, Some(said), NOW, Body::VaultRetired { note: None }),
             other.entry(5, Some(said), NOW, attested(&world.vault, 2, "")),
+            other.entry(6, Some(said), NOW + 9, labels(&["one", "two"])),
+            other.entry(6, Some(said), NOW + 9, labels(&["two", "one"])),
             other.entry(5, Some(said), NOW - 1, attested(&world.vault, 2, "x")),
         ];
         world.owner.take(&forged);
@@ -210,6 +212,15 @@ fn reveal(index: u32) -> Body {
         keychain: Keychain::Receive,
         index,
         label: Some(format!("number {index}")),
+    }
+}
+
+fn labels(words: &[&str]) -> Body {
+    let line = |(at, words): (usize, &&str)| {
+        format!("{{\"type\":\"tx\",\"ref\":\"{at}\",\"label\":\"{words}\"}}")
+    };
+    Body::LabelsSet {
+        lines: words.iter().enumerate().map(line).collect(),
     }
 }
 

@@ -170,6 +170,7 @@ impl World {
             template: &template,
             keys: &keys,
             birth: Some(Birth::Height(0)),
+            carriers: &[],
         };
         owner.office.create_vault(&new, moment(1)).unwrap();
         let vault = owner.office.vault_facts("family").unwrap();

@@ -81,6 +81,7 @@ impl World {
             template: &template,
             keys: &keys,
             birth: Some(Birth::Height(0)),
+            carriers: &[],
         };
         self.office.create_vault(&new, self.moment()).unwrap();
     }

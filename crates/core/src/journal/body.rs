@@ -62,6 +62,76 @@ impl Word {
     }
 }
 
+/// Where a key comes from. A person's words and a file's; nothing depends on them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFacts {
+    /// Who made the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// Which device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The version of its firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
+    /// How the key came: `paste`, or the kind of file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// When it came, seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_at: Option<u64>,
+    /// In a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What the device answered when it registered the vault, hex: a Ledger's HMAC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<String>,
+}
+
+impl KeyFacts {
+    /// These, and of the others what these don't say.
+    #[must_use]
+    pub fn over(self, others: Self) -> Self {
+        Self {
+            vendor: self.vendor.or(others.vendor),
+            model: self.model.or(others.model),
+            firmware: self.firmware.or(others.firmware),
+            carrier: self.carrier.or(others.carrier),
+            came_at: self.came_at.or(others.came_at),
+            note: self.note.or(others.note),
+            registration: self.registration.or(others.registration),
+        }
+    }
+
+    /// The free texts in it.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(&'static str, &str)> {
+        let all = [
+            ("the vendor", &self.vendor),
+            ("the model", &self.model),
+            ("the firmware", &self.firmware),
+            ("the carrier", &self.carrier),
+            ("the note", &self.note),
+        ];
+        let said = all
+            .into_iter()
+            .filter_map(|(what, text)| Some((what, text.as_deref()?)));
+        said.collect()
+    }
+
+    /// Whether the registration is 32 bytes in hex, where there is one.
+    #[must_use]
+    pub fn has_sound_registration(&self) -> bool {
+        self.registration.as_ref().is_none_or(|hex| {
+            hex.len() == 64
+                && hex
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    }
+}
+
 /// The statement of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
@@ -117,6 +187,13 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         signatures: Vec<SignatureText>,
     },
+    /// Where a cosigner's key comes from, and what its device keeps of the vault. Since version 3.
+    KeyNoted {
+        /// By his extended public key as the descriptor has it.
+        cosigner: Xpub,
+        /// What is known.
+        facts: KeyFacts,
+    },
     /// The vault takes no more deposits. Counts when its owner says so. Since version 3.
     VaultRetired {
         /// In a person's words.
@@ -160,6 +237,11 @@ pub enum Body {
         /// What it is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         label: Option<String>,
+    },
+    /// Labels were written (BIP-0329). Since version 3.
+    LabelsSet {
+        /// One label each, a JSON object with all its fields.
+        lines: Vec<String>,
     },
     /// A spend was proposed. Signatures are collected for exactly this transaction.
     ProposalOpened {
@@ -233,11 +315,13 @@ impl Body {
             Self::VaultAdded { .. } => "vault_added",
             Self::VaultAttested { .. } => "vault_attested",
             Self::KeyProven { .. } => "key_proven",
+            Self::KeyNoted { .. } => "key_noted",
             Self::VaultRetired { .. } => "vault_retired",
             Self::OwnerNamed { .. } => "owner_named",
             Self::MemberAdded { .. } => "member_added",
             Self::MemberRemoved { .. } => "member_removed",
             Self::AddressRevealed { .. } => "address_revealed",
+            Self::LabelsSet { .. } => "labels_set",
             Self::ProposalOpened { .. } => "proposal_opened",
             Self::ProposalSubmitted { .. } => "proposal_submitted",
             Self::WordGiven { .. } => "word_given",
@@ -258,11 +342,13 @@ impl Body {
             Self::VaultAdded { .. }
             | Self::VaultAttested { .. }
             | Self::KeyProven { .. }
+            | Self::KeyNoted { .. }
             | Self::VaultRetired { .. }
             | Self::OwnerNamed { .. }
             | Self::MemberAdded { .. }
             | Self::MemberRemoved { .. }
             | Self::AddressRevealed { .. }
+            | Self::LabelsSet { .. }
             | Self::ProposalOpened { .. } => None,
         }
     }
@@ -285,7 +371,9 @@ impl Body {
             | Self::ProposalClosed { note, .. }
             | Self::VaultAttested { note, .. }
             | Self::VaultRetired { note } => optional("the note", note.as_deref()),
+            Self::KeyNoted { facts, .. } => facts.texts(),
             Self::OwnerNamed { .. }
+            | Self::LabelsSet { .. }
             | Self::KeyProven { .. }
             | Self::MemberRemoved { .. }
             | Self::ProposalSubmitted { .. }

@@ -8,6 +8,7 @@ mod stand;
 
 use super::body::{Body, SignatureText};
 use crate::key::{KeyIdentity, SecretKind, find_secret};
+use crate::label::{Label, LabelError};
 use crate::proposal::{Proposal, ProposalId, SignatureSet};
 use crate::psbt::{ForeignPsbt, RawSignature, admit_with, describe_coin, read, to_base64};
 use crate::text::{check_line, check_name, escape};
@@ -52,8 +53,16 @@ pub fn secret_in(body: &Body) -> Option<SecretKind> {
         Body::KeyProven { record, .. } => record.as_deref(),
         _ => None,
     };
+    let lines = match body {
+        Body::LabelsSet { lines } => lines.as_slice(),
+        _ => &[],
+    };
+    let in_labels = lines.iter().find_map(|line| match Label::read(line) {
+        Err(LabelError::Secret(secret)) => Some(secret),
+        _ => find_secret(line),
+    });
     let mut texts = texts.iter().map(|(_, text)| *text).chain(record);
-    texts.find_map(find_secret)
+    in_labels.or_else(|| texts.find_map(find_secret))
 }
 
 /// Judges what an entry says. `proposal` is the one that [`Body::about`] names, if it is here.
@@ -76,6 +85,12 @@ pub fn judge(
             change,
             ..
         } => said_for(vault, cosigner).and_then(|()| stand::attested(vault, receive, change)),
+        Body::KeyNoted { cosigner, facts } => {
+            said_for(vault, cosigner).and_then(|()| match facts.has_sound_registration() {
+                true => Ok(()),
+                false => Err("its registration isn't 32 bytes in hex".to_owned()),
+            })
+        }
         Body::KeyProven {
             cosigner,
             record,
@@ -88,6 +103,10 @@ pub fn judge(
             Err(format!("there is no address with index {index}"))
         }
         Body::AddressRevealed { .. } => Ok(()),
+        Body::LabelsSet { lines } => lines
+            .iter()
+            .try_for_each(|line| Label::read(line).map(|_| ()))
+            .map_err(|error| format!("a label of it: {error}")),
         Body::ProposalOpened { proposal, psbt, .. } => opened(vault, *proposal, psbt),
         Body::ContributionAdded {
             proposal,

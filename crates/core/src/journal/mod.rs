@@ -12,7 +12,7 @@ mod judge;
 mod state;
 
 pub use crate::ledger::Birth;
-pub use body::{Body, CloseReason, SignatureText, Word};
+pub use body::{Body, CloseReason, KeyFacts, SignatureText, Word};
 pub use chain::{ChainFault, check_chain};
 pub(crate) use entry::tagged;
 pub use entry::{

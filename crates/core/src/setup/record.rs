@@ -92,7 +92,9 @@ impl KeyRecord {
             note: note.to_owned(),
             is_signed: signature.is_some(),
         };
-        check_line("the description", note, MAX_NOTE)?;
+        if !note.is_empty() {
+            check_line("the description", note, MAX_NOTE)?;
+        }
         if let Some(signature) = signature {
             let message = [head, token, key, note].join("\n");
             check(&record.key, &message, signature)?;

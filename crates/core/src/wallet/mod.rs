@@ -10,6 +10,8 @@ mod device;
 mod electrum;
 mod error;
 mod frames;
+mod jade;
+mod ledger;
 mod multisig;
 mod policy;
 mod sniff;
@@ -19,6 +21,7 @@ mod text;
 pub use device::{DEVICES, Device, DeviceAdvice};
 pub use error::WalletError;
 pub use frames::payload;
+pub use ledger::ledger_policy_id;
 pub use sniff::read;
 
 use crate::vault::Vault;
@@ -52,6 +55,8 @@ pub enum Format {
     Bsms,
     /// A wallet policy (BIP-0388), as Ledger and BitBox02 register it.
     Bip388,
+    /// Jade's registration of a wallet.
+    Jade,
     /// Frames of UR: `crypto-output`, or `output-descriptor` for what that can't say.
     Ur,
     /// Frames of BBQr: Coldcard's text, or a descriptor for what that can't say.
@@ -60,7 +65,7 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Descriptor,
         Self::Core,
         Self::Coldcard,
@@ -73,6 +78,7 @@ impl Format {
         Self::Electrum,
         Self::Bsms,
         Self::Bip388,
+        Self::Jade,
         Self::Ur,
         Self::Bbqr,
     ];
@@ -93,6 +99,7 @@ impl Format {
             Self::Electrum => "electrum",
             Self::Bsms => "bsms",
             Self::Bip388 => "bip388",
+            Self::Jade => "jade",
             Self::Ur => "ur",
             Self::Bbqr => "bbqr",
         }
@@ -144,6 +151,7 @@ pub fn write(format: Format, vault: &Vault, name: &str) -> Result<String, Wallet
         Format::Electrum => electrum::write(vault),
         Format::Bsms => bsms::write(vault),
         Format::Bip388 => policy::write(vault, name),
+        Format::Jade => jade::write(vault, name),
         Format::Ur | Format::Bbqr => frames::write(format, vault, name),
     }
 }

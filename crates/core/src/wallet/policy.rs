@@ -8,7 +8,20 @@ use serde_json::{Value, json};
 /// What Ledger shows without cutting it.
 const MAX_NAME: usize = 16;
 
+/// A template, and the keys for its places.
+pub(super) struct Parts {
+    pub(super) template: String,
+    pub(super) keys: Vec<String>,
+}
+
 pub(super) fn write(vault: &Vault, name: &str) -> Result<String, WalletError> {
+    let Parts { template, keys } = parts(vault, name)?;
+    let file = json!({"name": name, "descriptor_template": template, "keys": keys});
+    Ok(format!("{file:#}\n"))
+}
+
+/// What a policy says.
+pub(super) fn parts(vault: &Vault, name: &str) -> Result<Parts, WalletError> {
     if name.len() > MAX_NAME || !name.is_ascii() {
         return Err(Format::Bip388.beyond(format!(
             "devices show names of at most {MAX_NAME} plain characters, `{name}` is another: give a --name"
@@ -52,9 +65,10 @@ pub(super) fn write(vault: &Vault, name: &str) -> Result<String, WalletError> {
         let (origin, xpub) = key.split_once(']').unwrap_or(("", key));
         format!("{}]{xpub}", origin.replace('h', "'"))
     };
-    let keys: Vec<String> = keys.iter().map(origin).collect();
-    let file = json!({"name": name, "descriptor_template": template, "keys": keys});
-    Ok(format!("{file:#}\n"))
+    Ok(Parts {
+        keys: keys.iter().map(origin).collect(),
+        template,
+    })
 }
 
 pub(super) fn read(json: &Value) -> Result<Found, WalletError> {

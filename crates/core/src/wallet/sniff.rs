@@ -1,9 +1,11 @@
 //! Which kind of wallet file it is: told by what is in it, never by its name.
 
 use super::{
-    Found, WalletError, bsms, caravan, core_import, descriptor, electrum, frames, policy, specter,
+    Found, WalletError, bsms, caravan, core_import, descriptor, electrum, frames, jade, policy,
+    specter,
 };
 use crate::frame;
+use crate::json::strict;
 use crate::key::file::is_private;
 use crate::key::{SecretKind, find_secret};
 use crate::text::excerpt;
@@ -40,8 +42,7 @@ pub fn read(text: &str, network: Network) -> Result<Found, WalletError> {
         return Err(WalletError::Encrypted);
     }
     if trimmed.starts_with(['{', '[']) {
-        let json: Value =
-            serde_json::from_str(trimmed).map_err(|error| WalletError::Json(excerpt(&error)))?;
+        let json: Value = strict(trimmed).map_err(|error| WalletError::Json(excerpt(&error)))?;
         if is_private(&json) {
             return Err(WalletError::Secret(SecretKind::PrivateKey));
         }
@@ -73,6 +74,8 @@ fn object(json: &Value, network: Network) -> Result<Found, WalletError> {
         caravan::read(json, network)
     } else if has("wallet_type") || has("seed_version") {
         electrum::read(json, network)
+    } else if has("method") && has("params") {
+        jade::read(json, network)
     } else if has("descriptor_template") {
         policy::read(json)
     } else if has("descriptor") || has("recv_descriptor") {

@@ -3,6 +3,7 @@
 mod entries;
 mod judgements;
 mod known;
+mod labels;
 mod life;
 mod projection;
 mod read;

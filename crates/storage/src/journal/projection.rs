@@ -28,7 +28,9 @@ use quorate_core::vault::VaultId;
 use rusqlite::params;
 
 /// The projected tables.
-pub(super) const TABLES: [&str; 18] = [
+pub(super) const TABLES: [&str; 20] = [
+    "key_facts",
+    "labels",
     "attestations",
     "proofs",
     "retirements",
@@ -75,7 +77,11 @@ fn apply(tx: &WriteTx<'_>, trust: &Trust, id: EntryId, said: &Content) -> Result
         | Body::OwnerNamed { .. }
         | Body::MemberAdded { .. }
         | Body::MemberRemoved { .. } => {}
-        Body::VaultAttested { .. } | Body::KeyProven { .. } | Body::VaultRetired { .. } => {
+        Body::VaultAttested { .. }
+        | Body::KeyProven { .. }
+        | Body::VaultRetired { .. }
+        | Body::KeyNoted { .. }
+        | Body::LabelsSet { .. } => {
             stand::said(tx, said)?;
         }
         Body::AddressRevealed {

@@ -2,9 +2,9 @@
 
 use super::trust::member;
 use crate::{ReadTx, StorageError};
-use quorate_core::journal::MemberId;
+use quorate_core::journal::{KeyFacts, MemberId};
 use quorate_core::vault::VaultId;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 /// A member's word that a cosigner stands for the vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +84,20 @@ impl ReadTx<'_> {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// What is known of where a cosigner's key comes from.
+    pub fn key_facts(&self, vault: VaultId, cosigner: &[u8; 65]) -> Result<KeyFacts, StorageError> {
+        let mut statement =
+            self.prepare("SELECT facts FROM key_facts WHERE vault = ?1 AND cosigner = ?2")?;
+        let text: Option<String> = statement
+            .query_row(params![vault.as_bytes(), cosigner], |row| row.get(0))
+            .optional()?;
+        let Some(text) = text else {
+            return Ok(KeyFacts::default());
+        };
+        serde_json::from_str(&text)
+            .map_err(|error| StorageError::damaged(format!("what is known of a key: {error}")))
     }
 
     /// Who said that a vault is retired.

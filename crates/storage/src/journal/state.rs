@@ -23,7 +23,15 @@ pub struct AuthorCount {
 
 /// What is hashed of each table: all that doesn't belong to this home alone (names of vaults, order
 /// of arrival). What is said of a proposal counts once the proposal is here.
-const STATE: [(&str, &str); 14] = [
+const STATE: [(&str, &str); 16] = [
+    (
+        "key_facts",
+        "SELECT cosigner, facts, noted_at, seq FROM key_facts WHERE vault = ?1",
+    ),
+    (
+        "labels",
+        "SELECT kind, reference, line, set_at, seq FROM labels WHERE vault = ?1",
+    ),
     (
         "attestations",
         "SELECT cosigner, author, note, attested_at FROM attestations WHERE vault = ?1",

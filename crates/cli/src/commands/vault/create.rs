@@ -8,7 +8,7 @@ use crate::output::Answer;
 use quorate_coordinator::{Coordinator, Error, NewVault};
 use quorate_core::policy::Template;
 use quorate_core::script_type::ScriptType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[derive(clap::Args)]
@@ -34,21 +34,29 @@ pub(super) fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Err
     let mut coordinator = context.coordinator()?;
     let mut template = policy::load(&args.policy)?;
     template.script = args.script.unwrap_or(template.script);
+    let mut carriers = BTreeMap::new();
     let keys = args
         .keys
         .iter()
         .map(|key| {
             let (name, key) = input::key(key)?;
-            Ok((name, out_of_file(key, &coordinator, template.script)?))
+            let (key, carrier) = out_of_file(key, &coordinator, template.script)?;
+            carriers.insert(key.clone(), carrier);
+            Ok((name, key))
         })
         .collect::<Result<_, Error>>()?;
     let keys = in_order(&template, keys)?;
+    let carriers: Vec<String> = keys
+        .iter()
+        .filter_map(|(_, key)| carriers.get(key).cloned())
+        .collect();
     let birth = args.birthday.as_deref().map(input::birthday).transpose()?;
     let new = NewVault {
         name: &args.name,
         template: &template,
         keys: &keys,
         birth,
+        carriers: &carriers,
     };
     let view = coordinator.create_vault(&new, Context::moment()?)?;
     let text = show::described(&view)
@@ -59,18 +67,19 @@ pub(super) fn create(args: &CreateArgs, context: &Context) -> Result<Answer, Err
     Answer::new(&view, text)
 }
 
-/// A key as it is typed, or as it stands in the file that is named after an @.
+/// A key as it is typed, or as it stands in the file that is named after an @; and how it came.
 fn out_of_file(
     key: String,
     coordinator: &Coordinator,
     script: ScriptType,
-) -> Result<String, Error> {
+) -> Result<(String, String), Error> {
     let Some(file) = key.strip_prefix('@') else {
-        return Ok(key);
+        return Ok((key, "paste".to_owned()));
     };
     let file = Path::new(file);
     let found = key::load(file, coordinator.network())?;
-    Ok(key::choose(&found, file, script)?.key.to_string())
+    let key = key::choose(&found, file, script)?.key.to_string();
+    Ok((key, format!("{} file", found.format.word())))
 }
 
 /// Keys go to roles by their order. Where the names given are the roles' own, a different order

@@ -4,6 +4,7 @@ use crate::codes::Codes;
 use crate::context::Context;
 use crate::output::Answer;
 use crate::{files, terminal};
+use bitcoin::hex::DisplayHex;
 use quorate_coordinator::{Error, nearest};
 use quorate_core::text::escape;
 use quorate_core::wallet::{self, Format, WalletError};
@@ -45,6 +46,9 @@ struct ExportView {
     descriptor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<String>,
+    /// The id that a Ledger shows for this policy, hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger_policy_id: Option<String>,
 }
 
 fn inexpressible(error: &WalletError) -> Error {
@@ -92,12 +96,18 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
     let name = args.name.as_deref().unwrap_or(&vault.name);
     let content = wallet::write(format, &facts, name).map_err(|error| inexpressible(&error))?;
     let mut view = ExportView {
-        vault: vault.name,
+        vault: vault.name.clone(),
         id: vault.id,
         format: args.format.clone(),
         file: None,
         descriptor: None,
         content: None,
+        ledger_policy_id: match format {
+            Format::Bip388 => wallet::ledger_policy_id(&facts, name)
+                .ok()
+                .map(|id| id.to_lower_hex_string()),
+            _ => None,
+        },
     };
     let Some(path) = &args.output else {
         match format {
@@ -109,6 +119,9 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
     files::write(path, content.as_bytes(), args.force)?;
     view.file = Some(path.display().to_string());
     let (shown, typed) = (files::shown(path), terminal::typed(&path.to_string_lossy()));
+    let ledger = view.ledger_policy_id.as_ref();
+    let ledger = ledger.map(|id| format!("a Ledger shows this policy's id: {id}\n"));
+    let ledger = ledger.unwrap_or_default();
     let next = match format {
         Format::Descriptor => format!(
             "next: quorate vault import {} {typed}, in the data folder of each cosigner\n",
@@ -116,5 +129,5 @@ pub(super) fn export(args: &ExportArgs, context: &Context) -> Result<Answer, Err
         ),
         _ => "compare the first addresses there with those of `quorate vault show`\n".to_owned(),
     };
-    Answer::new(&view, format!("wrote {shown}\n{next}"))
+    Answer::new(&view, format!("wrote {shown}\n{ledger}{next}"))
 }

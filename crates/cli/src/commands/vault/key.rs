@@ -2,9 +2,10 @@
 
 use crate::context::Context;
 use crate::output::Answer;
-use crate::{codes, files, terminal};
+use crate::{codes, date, files, terminal};
 use bitcoin::Network;
 use quorate_coordinator::Error;
+use quorate_core::journal::KeyFacts;
 use quorate_core::key::file::{Candidate, FoundKeys, read};
 use quorate_core::script_type::ScriptType;
 use quorate_core::text::escape;
@@ -30,6 +31,72 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TYPE", default_value = "wsh")]
         script: ScriptType,
     },
+    /// Write down where a cosigner's key comes from
+    ///
+    /// What isn't said stays as it was. It is kept in the journal, so the other members and the backup have it.
+    #[command(after_help = "Examples:
+  quorate vault key note family alice --vendor Coinkite --model Q --firmware 1.3.0
+  quorate vault key note family bob --vendor Ledger --registration 64_HEX_DIGITS")]
+    Note(NoteArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct NoteArgs {
+    /// The vault's name
+    vault: String,
+    /// The cosigner
+    cosigner: String,
+    /// Who made the device
+    #[arg(long)]
+    vendor: Option<String>,
+    /// Which device
+    #[arg(long)]
+    model: Option<String>,
+    /// The version of its firmware
+    #[arg(long)]
+    firmware: Option<String>,
+    /// How the key came: paste, qr, file
+    #[arg(long)]
+    carrier: Option<String>,
+    /// The day on which it came
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    came: Option<String>,
+    /// Anything else
+    #[arg(long)]
+    note: Option<String>,
+    /// What the device answered when it registered the vault: a Ledger's HMAC, 64 hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    registration: Option<String>,
+}
+
+fn note(args: NoteArgs, context: &Context) -> Result<Answer, Error> {
+    let came_at = args
+        .came
+        .as_deref()
+        .map(date::day)
+        .transpose()?
+        .map(u64::from);
+    let facts = KeyFacts {
+        vendor: args.vendor,
+        model: args.model,
+        firmware: args.firmware,
+        carrier: args.carrier,
+        came_at,
+        note: args.note,
+        registration: args.registration.map(|hex| hex.to_ascii_lowercase()),
+    };
+    if facts == KeyFacts::default() {
+        return Err(
+            Error::input("nothing_said", "it isn't said what to write down")
+                .hint("`quorate vault key note --help` shows what can be"),
+        );
+    }
+    let view =
+        context
+            .coordinator()?
+            .note_key(&args.vault, &args.cosigner, facts, Context::moment()?)?;
+    let text = super::show::described(&view);
+    Answer::new(&view, text)
 }
 
 #[derive(Serialize)]
@@ -60,7 +127,10 @@ struct OtherView {
 }
 
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
-    let Command::Import { file, script } = command;
+    let (file, script) = match command {
+        Command::Import { file, script } => (file, script),
+        Command::Note(args) => return note(args, context),
+    };
     let found = load(&file, context.coordinator()?.network())?;
     let chosen = choose(&found, &file, script)?;
     let others = found.keys.iter().filter(|one| *one != chosen);

@@ -2,10 +2,12 @@
 
 use crate::amount::btc;
 use crate::commands::policy;
+use crate::date;
 use crate::output::Answer;
 use crate::table::{lines, short, table};
 use quorate_coordinator::Error;
 use quorate_coordinator::view::{CosignerView, VaultView, VaultsView};
+use quorate_core::journal::KeyFacts;
 use quorate_core::text::escape;
 
 pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
@@ -27,6 +29,30 @@ pub(super) fn list(view: &VaultsView) -> Result<Answer, Error> {
     });
     let head = ["vault", "id", "confirmed", "pending", "signatures"];
     Answer::new(view, table(head, rows))
+}
+
+/// Where the key comes from, in one line.
+fn provenance(facts: &KeyFacts) -> Option<String> {
+    let mut parts: Vec<String> = [&facts.vendor, &facts.model, &facts.firmware]
+        .into_iter()
+        .flatten()
+        .map(|text| escape(text))
+        .collect();
+    let came = facts.came_at.map(|at| date::minute(at)[..10].to_owned());
+    match (&facts.carrier, came) {
+        (Some(carrier), Some(day)) => parts.push(format!("came by {} on {day}", escape(carrier))),
+        (Some(carrier), None) => parts.push(format!("came by {}", escape(carrier))),
+        (None, Some(day)) => parts.push(format!("came on {day}")),
+        (None, None) => {}
+    }
+    parts.extend(facts.note.as_deref().map(escape));
+    parts.extend(
+        facts
+            .registration
+            .as_ref()
+            .map(|_| "registered on its device".to_owned()),
+    );
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Whether the key is proven and the vault attested.
@@ -71,6 +97,12 @@ pub(crate) fn described(view: &VaultView) -> String {
         let name = escape(&cosigner.name);
         text.push_str(&format!("  {name:width$}  {}\n", cosigner.key));
         text.push_str(&format!("  {:width$}  {}\n", "", standing(cosigner)));
+        if let Some(line) = provenance(&cosigner.provenance) {
+            text.push_str(&format!("  {:width$}  {line}\n", ""));
+        }
+        if let Some(label) = &cosigner.label {
+            text.push_str(&format!("  {:width$}  {}\n", "", escape(label)));
+        }
     }
     let purpose = match view.stage.as_str() {
         "review" => "first addresses, to compare and not to pay to yet",

@@ -2,6 +2,7 @@
 
 use crate::frame::FrameError;
 use crate::key::{KeyError, SecretKind};
+use crate::setup::RecordError;
 
 /// Why a key file isn't read. The sentence names the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +59,18 @@ pub enum KeyFileError {
     },
     /// A key record with a fault.
     #[error("as a key record (BIP-0129): {0}")]
-    Record(&'static str),
+    Record(RecordError),
     /// The key.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+impl From<RecordError> for KeyFileError {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Key(error) => Self::Key(error),
+            RecordError::Secret(secret) => Self::Secret(secret),
+            other => Self::Record(other),
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) use json::{electrum_fingerprint, is_private};
 
 use super::{CosignerKey, find_secret};
 use crate::frame::{self, Payload};
+use crate::json::strict;
 use crate::script_type::ScriptType;
 use crate::text::excerpt;
 use bitcoin::Network;
@@ -138,8 +139,7 @@ pub fn read(text: &str, network: Network) -> Result<FoundKeys, KeyFileError> {
         return Err(KeyFileError::Secret(kind));
     }
     if trimmed.starts_with('{') {
-        let json =
-            serde_json::from_str(trimmed).map_err(|error| KeyFileError::Json(excerpt(&error)))?;
+        let json = strict(trimmed).map_err(|error| KeyFileError::Json(excerpt(&error)))?;
         return json::read(&json, network);
     }
     if trimmed.starts_with("BSMS") {

@@ -41,6 +41,8 @@ pub(in crate::journal) fn arrived(
         Body::VaultAttested { .. }
         | Body::KeyProven { .. }
         | Body::VaultRetired { .. }
+        | Body::KeyNoted { .. }
+        | Body::LabelsSet { .. }
         | Body::AddressRevealed { .. }
         | Body::ProposalOpened { .. }
         | Body::ProposalSubmitted { .. }

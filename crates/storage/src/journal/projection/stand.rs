@@ -1,8 +1,9 @@
-//! Who stands for a vault, whose keys are proven, and whether it is retired.
+//! Who stands for a vault, whose keys are proven, whether it is retired, and what people call things.
 
 use crate::{StorageError, WriteTx};
 use quorate_core::journal::{Body, Content};
 use quorate_core::key::KeyIdentity;
+use quorate_core::label::Label;
 use quorate_core::setup::Statement;
 use rusqlite::params;
 
@@ -55,6 +56,46 @@ pub(super) fn said(tx: &WriteTx<'_>, said: &Content) -> Result<(), StorageError>
                      < (retired_at, ifnull(note, ''))",
             )?
             .execute(params![vault, author, note, at])?;
+        }
+        Body::KeyNoted { cosigner, facts } => {
+            let facts = serde_json::to_string(facts)
+                .map_err(|error| StorageError::damaged(error.to_string()))?;
+            tx.prepare(
+                "INSERT INTO key_facts (vault, cosigner, facts, noted_at, seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET
+                     facts = excluded.facts, noted_at = excluded.noted_at, seq = excluded.seq
+                 WHERE (excluded.noted_at, excluded.seq, excluded.facts) > (noted_at, seq, facts)",
+            )?
+            .execute(params![
+                vault,
+                KeyIdentity::from(cosigner).to_bytes(),
+                facts,
+                at,
+                said.seq
+            ])?;
+        }
+        Body::LabelsSet { lines } => {
+            let mut statement = tx.prepare(
+                "INSERT INTO labels (vault, kind, reference, line, set_at, seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET
+                     line = excluded.line, set_at = excluded.set_at, seq = excluded.seq
+                 WHERE (excluded.set_at, excluded.seq, excluded.line) > (set_at, seq, line)",
+            )?;
+            for line in lines {
+                // The entry was judged: every line of it is one.
+                if let Ok(label) = Label::read(line) {
+                    statement.execute(params![
+                        vault,
+                        label.kind(),
+                        label.reference(),
+                        label.line(),
+                        at,
+                        said.seq
+                    ])?;
+                }
+            }
         }
         _ => {}
     }
