@@ -248,6 +248,7 @@ fn a_vault_made_again_finds_its_old_coins_by_its_birthday_or_a_rescan() {
             template: &template,
             keys: &keys,
             birth,
+            carriers: &[],
         };
         let much_later = Moment {
             now: 4_000_000_000,
