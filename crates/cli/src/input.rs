@@ -248,6 +248,7 @@ mod tests {
     #[test]
     fn coins_are_named_by_the_beginning_of_their_txid() {
         let coin_of = |outpoint: String| CoinView {
+            label: None,
             outpoint,
             value_sat: 1,
             height: None,

@@ -18,6 +18,7 @@ mod homes;
 mod journal;
 mod labels;
 mod proposal;
+mod provenance;
 mod review;
 mod setup;
 mod signing;

@@ -1,9 +1,7 @@
 //! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
 
 use crate::proposal::DAMAGED;
-use crate::view::{
-    AddressView, AttestedView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView,
-};
+use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
 use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
 use quorate_core::journal::{Birth, Body, KeyFacts, MemberId};
@@ -12,7 +10,7 @@ use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::proposal::Status;
 use quorate_core::spend::vault_words;
-use quorate_core::text::{check_line, check_name};
+use quorate_core::text::check_name;
 use quorate_core::vault::{Vault, VaultId};
 use quorate_storage::{ReadTx, StoredSlot, StoredVault};
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,47 +188,6 @@ impl Coordinator {
         self.vault(name)
     }
 
-    /// Writes down where a cosigner's key comes from; what isn't said stays as it was.
-    pub fn note_key(
-        &mut self,
-        name: &str,
-        cosigner: &str,
-        facts: KeyFacts,
-        moment: Moment,
-    ) -> Result<VaultView, Error> {
-        for (what, text) in facts.texts() {
-            check_line(what, text, 255)
-                .map_err(|error| Error::input("bad_note", error.to_string()))?;
-        }
-        if !facts.has_sound_registration() {
-            return Err(
-                Error::input("bad_registration", "the registration isn't 32 bytes in hex")
-                    .hint("a Ledger answers with an HMAC of 64 hexadecimal digits"),
-            );
-        }
-        let device = self.device.clone();
-        self.store.write(|tx| {
-            let row = vault_row(tx, name)?;
-            let vault = Self::open_vault(&row)?;
-            let number = crate::proposal::cosigner_called(&vault, cosigner)?;
-            let key = &vault.cosigners()[number].key;
-            let known = tx.key_facts(row.id, &key.identity().to_bytes())?;
-            let facts = facts.over(known.clone());
-            if facts != known {
-                let cosigner = *key.xpub();
-                crate::append(
-                    &device,
-                    tx,
-                    row.id,
-                    moment.now,
-                    Body::KeyNoted { cosigner, facts },
-                )?;
-            }
-            Ok::<_, Error>(())
-        })?;
-        self.vault(name)
-    }
-
     /// Has the next sync look for the vault's coins anew, from `birth` on. The journal stays.
     pub fn rescan(&mut self, name: &str, birth: Birth) -> Result<(), Error> {
         self.store.write(|tx| {
@@ -318,23 +275,12 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
         cosigners: vault
             .cosigners()
             .iter()
-            .zip(crate::setup::standing(tx, row, vault)?)
-            .map(|(cosigner, stand)| {
-                let xpub = cosigner.key.xpub().to_string();
-                Ok(CosignerView {
-                    label: crate::labels::words(tx, row.id, "xpub", &xpub, None)?,
-                    provenance: tx.key_facts(row.id, &cosigner.key.identity().to_bytes())?,
-                    name: cosigner.name.clone(),
-                    key: cosigner.key.to_string(),
-                    proven: stand.proven,
-                    attested: stand.attested.map(|attested| AttestedView {
-                        at: attested.at,
-                        by: if attested.own { "cosigner" } else { "owner" },
-                        note: attested.note,
-                    }),
-                })
+            .map(|cosigner| CosignerView {
+                name: cosigner.name.clone(),
+                key: cosigner.key.to_string(),
             })
-            .collect::<Result<_, Error>>()?,
+            .collect(),
+        standing: crate::provenance::standing(tx, row, vault)?,
         stage: crate::setup::stage(tx, row, vault)?.word().to_owned(),
         words: vault_words(row.id),
         first_change: vault

@@ -25,5 +25,5 @@ pub use setup::{
 };
 pub use vault::{
     AddressView, AddressesView, AttestedView, BalanceView, CoinView, CoinsView, CosignerView,
-    InitView, VaultLineView, VaultView, VaultsView,
+    InitView, StandingView, VaultLineView, VaultView, VaultsView,
 };

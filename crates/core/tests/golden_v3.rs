@@ -1,5 +1,6 @@
 //! One entry of each kind that version 3 brought, as it was written: it stays readable, to the byte, and sound.
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "writes golden files")]
 
 mod common;
 

@@ -226,7 +226,7 @@ fn whole_ceremony(encryption: &str) {
     for (_, home) in homes(&family) {
         let view = home.json(&["vault", "show", "family"]);
         assert_eq!(view["stage"], "attested", "{view}");
-        let cosigners = view["cosigners"].as_array().unwrap();
+        let cosigners = view["standing"].as_array().unwrap();
         assert!(
             cosigners
                 .iter()

@@ -294,8 +294,9 @@ fn journals_that_arrive_in_any_order_end_in_one_state() {
         meet(home, &first);
     }
     // Each does something of its own while the others don't listen.
-    let to = format!("{}=0.3btc", family.stranger());
-    let propose = |home: &Home| {
+    // Different payments: two homes that pay the same from the same coin propose one transaction.
+    let propose = |home: &Home, amount: &str| {
+        let to = format!("{}={amount}", family.stranger());
         let view = home.json(&[
             "proposal",
             "create",
@@ -307,7 +308,10 @@ fn journals_that_arrive_in_any_order_end_in_one_state() {
         ]);
         text(&view["id"]).to_owned()
     };
-    let ids = [propose(&family.office), propose(&family.alice)];
+    let ids = [
+        propose(&family.office, "0.3btc"),
+        propose(&family.alice, "0.2btc"),
+    ];
     family
         .alice
         .json(&["proposal", "approve", &ids[1], "--as", "alice"]);

@@ -64,7 +64,7 @@ fn labels_come_back_from_their_file_whatever_their_type() {
     home.json(&["label", "set", "family", address]);
     assert_eq!(label(home.json(&["coin", "list", "family"])), "the sale");
     let vault = home.json(&["vault", "show", "family"]);
-    let labels: Vec<&Value> = vault["cosigners"]
+    let labels: Vec<&Value> = vault["standing"]
         .as_array()
         .unwrap()
         .iter()
@@ -189,7 +189,7 @@ fn provenance_and_registrations_are_kept_and_travel() {
         "dave=@dave.txt",
     ]);
     let of = |view: &Value, name: &str| {
-        let cosigners = view["cosigners"].as_array().unwrap().iter();
+        let cosigners = view["standing"].as_array().unwrap().iter();
         cosigners
             .filter(|one| one["name"] == name)
             .map(|one| one["provenance"].clone())

@@ -32,6 +32,8 @@ pub struct VaultView {
     pub threshold: usize,
     /// Who takes part.
     pub cosigners: Vec<CosignerView>,
+    /// What is known of their keys, in the same order.
+    pub standing: Vec<StandingView>,
     /// `review`, `attested`, `active` or `retired`.
     pub stage: String,
     /// Eight words over keys and rules, to be compared by voice.
@@ -59,6 +61,13 @@ pub struct CosignerView {
     pub name: String,
     /// `[fingerprint/path]xpub`.
     pub key: String,
+}
+
+/// What is known of a cosigner's key.
+#[derive(Debug, Clone, Serialize)]
+pub struct StandingView {
+    /// What this home calls the cosigner.
+    pub name: String,
     /// The key's label.
     pub label: Option<String>,
     /// Where the key comes from: vendor, model, firmware, how and when it came, a note, and what the device

@@ -188,7 +188,7 @@ fn history() -> &'static History {
         let view = world.owner.office.vault("family").unwrap();
         assert_eq!(view.stage, "active");
         let by: Vec<_> = view
-            .cosigners
+            .standing
             .iter()
             .map(|one| one.attested.as_ref().map(|one| one.by))
             .collect();

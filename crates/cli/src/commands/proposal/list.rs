@@ -81,7 +81,7 @@ fn details(line: &ProposalLineView) -> Vec<String> {
         return vec![escape(fault)];
     }
     let mut what = escape(&line.vault);
-    if let Some(memo) = &line.memo {
+    if let Some(memo) = line.memo.as_ref().or(line.label.as_ref()) {
         what.push_str(&format!(" \"{}\"", escape(memo)));
     }
     if let Some(to) = &line.to {
@@ -126,6 +126,7 @@ mod tests {
             status: status.to_owned(),
             amount_sat: 2_000_000_000_000_000,
             to: Some("bcrt1qkfzg882asgpmmf07n4k4yxqmc3p73x2mtl0ledhkncxhqnsaagrsl0ay0t".to_owned()),
+            label: None,
             payees: 2,
             memo: Some("invoice 17 \x1b[2J".to_owned()),
             missing: vec!["bob".to_owned(), "carol".to_owned()],

@@ -161,7 +161,7 @@ pub(super) fn attest(
         .coordinator()?
         .attest(vault, cosigner, note, Context::moment()?)?;
     let open = view
-        .cosigners
+        .standing
         .iter()
         .filter(|one| one.attested.is_none() || one.proven.is_none());
     let open: Vec<String> = open.map(|one| escape(&one.name)).collect();

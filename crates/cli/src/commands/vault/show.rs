@@ -6,7 +6,7 @@ use crate::date;
 use crate::output::Answer;
 use crate::table::{lines, short, table};
 use quorate_coordinator::Error;
-use quorate_coordinator::view::{CosignerView, VaultView, VaultsView};
+use quorate_coordinator::view::{StandingView, VaultView, VaultsView};
 use quorate_core::journal::KeyFacts;
 use quorate_core::text::escape;
 
@@ -56,13 +56,13 @@ fn provenance(facts: &KeyFacts) -> Option<String> {
 }
 
 /// Whether the key is proven and the vault attested.
-fn standing(cosigner: &CosignerView) -> String {
-    let proven = match cosigner.proven {
+fn standing(known: &StandingView) -> String {
+    let proven = match known.proven {
         Some("record") => "key proven by its record",
         Some(_) => "key proven by a signature",
         None => "key not proven",
     };
-    let attested = match &cosigner.attested {
+    let attested = match &known.attested {
         Some(one) if one.by == "cosigner" => "vault attested by the cosigner".to_owned(),
         Some(one) => {
             let note = one
@@ -93,14 +93,14 @@ pub(crate) fn described(view: &VaultView) -> String {
     text.push_str("cosigners:\n");
     let width = view.cosigners.iter().map(|one| one.name.chars().count());
     let width = width.max().unwrap_or(0);
-    for cosigner in &view.cosigners {
+    for (cosigner, known) in view.cosigners.iter().zip(&view.standing) {
         let name = escape(&cosigner.name);
         text.push_str(&format!("  {name:width$}  {}\n", cosigner.key));
-        text.push_str(&format!("  {:width$}  {}\n", "", standing(cosigner)));
-        if let Some(line) = provenance(&cosigner.provenance) {
+        text.push_str(&format!("  {:width$}  {}\n", "", standing(known)));
+        if let Some(line) = provenance(&known.provenance) {
             text.push_str(&format!("  {:width$}  {line}\n", ""));
         }
-        if let Some(label) = &cosigner.label {
+        if let Some(label) = &known.label {
             text.push_str(&format!("  {:width$}  {}\n", "", escape(label)));
         }
     }
