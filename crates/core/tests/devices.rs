@@ -25,6 +25,23 @@ fn refusing(vault: &Vault) -> BTreeSet<&'static str> {
         .collect()
 }
 
+/// Coldcard finds its cosigners by their fingerprints.
+#[test]
+fn two_keys_of_one_device_are_refused_where_devices_are_told_by_fingerprint() {
+    let keys = ["48h/1h/0h/2h", "48h/1h/1h/2h"].map(|path| key_text(NETWORK, 4, path) + "/<0;1>/*");
+    let vault = of(&format!("wsh(sortedmulti(2,{}))", keys.join(",")));
+    let advice = Device::named("coldcard").unwrap().advice(&vault, "family");
+    assert!(
+        advice
+            .iter()
+            .any(|one| one.refuses && one.text.contains("fingerprint")),
+        "{advice:?}"
+    );
+    assert!(DEVICES.iter().all(|device| !device.source.is_empty()));
+    let nested = vault_as("2-of-3", ScriptType::Sh);
+    assert!(!refusing(&nested).contains("coldcard"));
+}
+
 #[test]
 fn each_kind_of_vault_is_refused_by_those_who_do_not_know_it() {
     let multi = [1, 2, 3]

@@ -9,6 +9,7 @@ use quorate_core::key::CosignerKey;
 use quorate_core::key::file::{FoundKeys, KeyFileError, KeyFormat, read};
 use quorate_core::script_type::ScriptType;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 const NETWORK: Network = Network::Regtest;
@@ -223,4 +224,174 @@ fn bad_key_files_are_refused() {
         sentences.insert(error);
     }
     assert!(sentences.len() >= 20, "{sentences:#?}");
+}
+
+fn specter() -> Value {
+    let (xfp, wsh) = parts("48h/1h/0h/2h");
+    json!({"label": "grey", "type": "other", "keys": [
+        {"original": parts("84h/1h/0h").1, "fingerprint": xfp, "derivation": "m/84h/1h/0h", "type": "wpkh", "purpose": "Single", "xpub": parts("84h/1h/0h").1},
+        {"original": wsh, "fingerprint": xfp, "derivation": "m/48h/1h/0h/2h", "type": "wsh", "purpose": "Multisig", "xpub": wsh},
+    ]})
+}
+
+fn caravan() -> Value {
+    let (xfp, xpub) = parts("48h/1h/0h/2h");
+    json!({"name": "a", "bip32Path": "m/48'/1'/0'/2'", "xpub": xpub, "rootFingerprint": xfp})
+}
+
+#[test]
+fn devices_of_specter_keys_of_caravan_and_lists_of_keys_are_read() {
+    for (format, text) in [
+        (KeyFormat::Specter, specter().to_string()),
+        (KeyFormat::Caravan, caravan().to_string()),
+        (
+            KeyFormat::Expression,
+            format!(
+                "{}\n{}\n",
+                key_text(NETWORK, 1, "48h/1h/0h/1h"),
+                key_text(NETWORK, 1, "48h/1h/0h/2h")
+            ),
+        ),
+    ] {
+        let found = read(&text, NETWORK).unwrap();
+        assert_eq!(found.format, format);
+        assert_eq!(
+            found.choose(ScriptType::Wsh).unwrap().key,
+            expected("48h/1h/0h/2h")
+        );
+    }
+    let alone = json!({"p2sh_deriv": "m/45'", "p2sh": parts("45h").1, "xfp": parts("45h").0});
+    assert_eq!(
+        found(&alone).choose(ScriptType::Sh).unwrap().key,
+        expected("45h")
+    );
+}
+
+/// Of every kind of file the same faults: none is taken, each kind has ten and more.
+#[test]
+fn every_kind_of_key_file_has_ten_bad_ones() {
+    let (xfp, xpub) = parts("48h/1h/0h/2h");
+    let foreign = key_text(Network::Bitcoin, 1, "48h/0h/0h/2h");
+    let foreign = foreign.split_once(']').unwrap().1.to_owned();
+    let words = "abandon ".repeat(11) + "about";
+    let prefixed = |version: u32| {
+        let mut bytes = expected("48h/1h/0h/2h").xpub().encode();
+        bytes[..4].copy_from_slice(&version.to_be_bytes());
+        bitcoin::base58::encode_check(&bytes)
+    };
+    let (vpub, upub) = (prefixed(0x0257_5483), prefixed(0x0242_89ef));
+    let record = format!("BSMS 1.0\n00\n[{xfp}/48h/1h/0h/2h]{xpub}\nx");
+    let kinds: BTreeMap<&str, String> = [
+        ("expression", format!("[{xfp}/48h/1h/0h/2h]{xpub}")),
+        ("multisig", multisig("p2sh_p2wsh").to_string()),
+        ("generic", generic().to_string()),
+        (
+            "keystone",
+            json!({"xfp": xfp, "xpub": xpub, "path": "m/48'/1'/0'/2'"}).to_string(),
+        ),
+        ("electrum", electrum().to_string()),
+        ("specter", specter().to_string()),
+        ("caravan", caravan().to_string()),
+        ("record", record),
+    ]
+    .into();
+    for (kind, good) in &kinds {
+        assert!(read(good, NETWORK).is_ok(), "{kind}");
+        // The same key with a prefix that fits is one key.
+        let with_prefix = read(&good.replace(&xpub, &vpub), NETWORK).unwrap();
+        assert_eq!(
+            with_prefix.choose(ScriptType::Wsh).unwrap().key,
+            expected("48h/1h/0h/2h"),
+            "{kind}"
+        );
+        let upper = good.contains(&xfp.to_uppercase()) && !good.contains(&xfp);
+        let fingerprint = if upper {
+            xfp.to_uppercase()
+        } else {
+            xfp.clone()
+        };
+        let mark = if good.contains("48'") { "'" } else { "h" };
+        let wsh = format!("48{mark}/1{mark}/0{mark}/2{mark}");
+        let bad: Vec<(&str, String)> = vec![
+            ("truncated", good[..good.len() * 2 / 3].to_owned()),
+            ("of another network", good.replace(&xpub, &foreign)),
+            ("a letter lost", good.replace(&xpub, &xpub[1..])),
+            (
+                "a letter changed",
+                good.replace(&xpub, &format!("{}1", &xpub[..xpub.len() - 1])),
+            ),
+            ("private", good.replace(&xpub, XPRV)),
+            (
+                "words inside",
+                match good.strip_prefix('{') {
+                    Some(rest) => format!("{{\"note\":\"{words}\",{rest}"),
+                    None => format!("{good}\n{words}"),
+                },
+            ),
+            ("no fingerprint", good.replace(&fingerprint, "")),
+            ("zero fingerprint", good.replace(&fingerprint, "00000000")),
+            (
+                "a fingerprint that is none",
+                good.replace(&fingerprint, "nothex!!"),
+            ),
+            (
+                "another depth",
+                good.replace(&wsh, &format!("48{mark}/1{mark}/0{mark}")),
+            ),
+            (
+                "another number",
+                good.replace(&wsh, &format!("48{mark}/1{mark}/0{mark}/3{mark}")),
+            ),
+            (
+                "a step that is none",
+                good.replace(&wsh, &format!("48{mark}/x/0{mark}/2{mark}")),
+            ),
+            ("a prefix for another script", good.replace(&xpub, &upub)),
+            (
+                "as bytes of another encoding",
+                good.chars().flat_map(|c| [c, '\0']).collect(),
+            ),
+        ];
+        let mut sentences = BTreeSet::new();
+        for (what, text) in &bad {
+            assert_ne!(text, good, "{kind}: {what}");
+            let found = read(text, NETWORK);
+            // Files with several keys lose one of them and keep the others' meaning.
+            let error = match found {
+                Err(error) => error.to_string(),
+                Ok(found) => panic!("{kind}: {what}: {found:?}"),
+            };
+            assert!(!error.contains(XPRV) && !error.contains(&words), "{error}");
+            sentences.insert(error);
+        }
+        assert!(sentences.len() >= 8, "{kind}: {sentences:#?}");
+    }
+    // What a generic export says of all its keys.
+    for (field, value) in [
+        ("chain", json!("BTC")),
+        ("account", json!(7)),
+        (
+            "xpub",
+            json!(key_text(NETWORK, 9, "").split_once(']').unwrap().1),
+        ),
+    ] {
+        let mut json = generic();
+        json[field] = value;
+        let error = read(&json.to_string(), NETWORK).unwrap_err();
+        assert!(
+            matches!(error, KeyFileError::Contradiction { .. }),
+            "{field}: {error}"
+        );
+    }
+    let error = read(&format!("QklFMQ{}", "A".repeat(300)), NETWORK).unwrap_err();
+    assert_eq!(error, KeyFileError::Encrypted);
+    let twice = generic()
+        .to_string()
+        .replacen('{', "{\"chain\":\"XRT\",", 1);
+    assert!(
+        read(&twice, NETWORK)
+            .unwrap_err()
+            .to_string()
+            .contains("there twice")
+    );
 }

@@ -274,6 +274,25 @@ fn provenance_and_registrations_are_kept_and_travel() {
         home.json(&["journal", "verify", "second"])["faults"],
         json!([])
     );
+    // Whose device refuses what.
+    let checked = home.json(&["vault", "check", "second", "--device", "all"]);
+    let ledger = checked["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["device"] == "ledger")
+        .unwrap();
+    assert_eq!(
+        (&ledger["cosigners"], &ledger["takes"]),
+        (&json!(["alice"]), &json!(true))
+    );
+    assert!(text(&ledger["source"]).contains("LedgerHQ"));
+    home.json(&[
+        "vault", "key", "note", "second", "dave", "--vendor", "Keystone",
+    ]);
+    let output = home.run(&["vault", "check", "second"]);
+    assert_eq!(output.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("keystone refuses"), "{output:?}");
     // The id that a Ledger shows, beside the policy.
     let policy = home.json(&["vault", "export", "second", "--format", "bip388"]);
     assert_eq!(text(&policy["ledger_policy_id"]).len(), 64);

@@ -6,12 +6,15 @@ use super::multisig::Multisig;
 use crate::script_type::ScriptType;
 use crate::vault::Vault;
 use bitcoin::Network;
+use std::collections::BTreeSet;
 
 /// A device or program, as far as vaults are concerned.
 #[derive(Debug, Clone, Copy)]
 pub struct Device {
     /// What it is called on the command line and in JSON.
     pub name: &'static str,
+    /// Where its limits are documented, or can be read in its code.
+    pub source: &'static str,
     /// Most keys it takes.
     keys: Option<usize>,
     /// Longest name it takes, in characters.
@@ -24,12 +27,15 @@ pub struct Device {
     /// One derivation path for all keys.
     one_path: bool,
     main_network: bool,
+    /// Tells cosigners apart by their fingerprints.
+    fingerprints: bool,
     /// What to know about it anyway.
     note: Option<&'static str>,
 }
 
 const ANY: Device = Device {
     name: "",
+    source: "",
     keys: None,
     label: None,
     sorted: false,
@@ -37,6 +43,7 @@ const ANY: Device = Device {
     taproot: true,
     one_path: false,
     main_network: false,
+    fingerprints: false,
     note: None,
 };
 
@@ -44,11 +51,13 @@ const ANY: Device = Device {
 pub const DEVICES: [Device; 14] = [
     Device {
         name: "bitbox02",
+        source: "digitalbitbox/bitbox-api-rs: btc_register_script_config",
         label: Some(30),
         ..ANY
     },
     Device {
         name: "caravan",
+        source: "caravan-bitcoin/caravan: selectors/wallet.ts",
         sorted: true,
         plain: true,
         taproot: false,
@@ -56,20 +65,24 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "coldcard",
+        source: "Coldcard/firmware: shared/multisig.py",
         keys: Some(15),
         label: Some(20),
         sorted: true,
         plain: true,
         taproot: false,
+        fingerprints: true,
         note: Some("its Edge firmware takes locks and taproot too"),
         ..ANY
     },
     Device {
         name: "core",
+        source: "bitcoin/bitcoin: doc/descriptors.md",
         ..ANY
     },
     Device {
         name: "electrum",
+        source: "spesmilo/electrum: wallet_db.py",
         keys: Some(15),
         sorted: true,
         plain: true,
@@ -79,6 +92,7 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "jade",
+        source: "Blockstream/Jade: jadepy/jade.py",
         label: Some(15),
         taproot: false,
         one_path: true,
@@ -86,6 +100,7 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "keystone",
+        source: "KeystoneHQ/keystone3-firmware: multi_sig/wallet.rs",
         sorted: true,
         plain: true,
         taproot: false,
@@ -95,11 +110,13 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "krux",
+        source: "selfcustody/krux: src/krux/wallet.py",
         one_path: true,
         ..ANY
     },
     Device {
         name: "ledger",
+        source: "LedgerHQ/app-bitcoin-new: doc/wallet.md",
         keys: Some(15),
         label: Some(16),
         note: Some("registering the vault gives 32 bytes (an HMAC) that have to be kept"),
@@ -107,6 +124,7 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "passport",
+        source: "Foundation-Devices/passport2: multisig_wallet.py",
         keys: Some(15),
         label: Some(20),
         sorted: true,
@@ -116,6 +134,7 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "seedsigner",
+        source: "SeedSigner/seedsigner: models/decode_qr.py",
         keys: Some(9),
         sorted: true,
         plain: true,
@@ -126,6 +145,7 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "sparrow",
+        source: "sparrowwallet/sparrow: io/Descriptor.java",
         sorted: true,
         plain: true,
         taproot: false,
@@ -133,11 +153,13 @@ pub const DEVICES: [Device; 14] = [
     },
     Device {
         name: "specter-diy",
+        source: "cryptoadvance/specter-diy: src/apps/wallets",
         one_path: true,
         ..ANY
     },
     Device {
         name: "trezor",
+        source: "trezor/trezor-firmware: core/src/apps/bitcoin",
         plain: true,
         taproot: false,
         note: Some("it keeps no record of the cosigners: compare change on another device"),
@@ -194,6 +216,10 @@ impl Device {
         }
         if self.one_path && !one_path {
             refuse("it takes one derivation path for all keys, and these differ".to_owned());
+        }
+        let fingerprints = vault.cosigners().iter().map(|one| one.key.fingerprint());
+        if self.fingerprints && fingerprints.collect::<BTreeSet<_>>().len() < count {
+            refuse("it wants a fingerprint of its own for each cosigner, and two keys here are of one device".to_owned());
         }
         if self.main_network && vault.network() != Network::Bitcoin {
             refuse("it knows the main network alone".to_owned());

@@ -47,6 +47,34 @@ pub enum KeyFileError {
         /// What the path is for.
         other: &'static str,
     },
+    /// A prefix of SLIP-0132 that says another kind of script than the path.
+    #[error(
+        "its key begins with `{prefix}`, which says {said}, and its path says {meant}: it was put together from two keys; export it again"
+    )]
+    Prefix {
+        /// The first four characters.
+        prefix: String,
+        /// What they say.
+        said: &'static str,
+        /// What the path says.
+        meant: &'static str,
+    },
+    /// What a file says of itself doesn't fit its keys.
+    #[error(
+        "its `{field}` is {found}, which doesn't fit its keys: it was damaged or changed; export it again"
+    )]
+    Contradiction {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        found: String,
+    },
+    /// One key on two lines.
+    #[error("it has the same key twice: take the line away that isn't meant")]
+    Twice,
+    /// Encrypted by the program that wrote it.
+    #[error("it is encrypted: export the key from the program that wrote it, without a password")]
+    Encrypted,
     /// Two keys are for the same thing, or none is for what is wanted.
     #[error(
         "it has no one key for {wanted} but {found}: say another --script, or give the key itself"

@@ -1,9 +1,10 @@
 //! Key files in JSON.
 
-use super::{Candidate, FoundKeys, KeyFileError, KeyFormat, by_path, key, purpose};
+use super::{Candidate, FoundKeys, KeyFileError, KeyFormat, by_path, check_prefix, key, purpose};
 use crate::key::{CosignerKey, SecretKind};
 use crate::script_type::ScriptType;
 use bitcoin::Network;
+use bitcoin::bip32::{ChildNumber, Xpub};
 use serde_json::Value;
 
 pub(super) fn read(json: &Value, network: Network) -> Result<FoundKeys, KeyFileError> {
@@ -11,13 +12,27 @@ pub(super) fn read(json: &Value, network: Network) -> Result<FoundKeys, KeyFileE
         return Err(KeyFileError::Secret(SecretKind::PrivateKey));
     }
     let has = |key: &str| json.get(key).is_some();
-    let (format, keys) = if has("bip48_2") || has("bip48_1") {
+    let (format, keys) = if has("bip48_2") || has("bip48_1") || has("bip45") {
         (KeyFormat::CoinkiteGeneric, generic(json, network)?)
-    } else if has("p2wsh_deriv") || has("p2sh_p2wsh_deriv") || has("p2wsh_p2sh_deriv") {
+    } else if has("p2wsh_deriv")
+        || has("p2sh_p2wsh_deriv")
+        || has("p2wsh_p2sh_deriv")
+        || has("p2sh_deriv")
+    {
         (KeyFormat::CoinkiteMultisig, multisig(json, network)?)
     } else if has("ExtPubKey") {
         let names = ["MasterFingerprint", "AccountKeyPath", "ExtPubKey"];
         (KeyFormat::Keystone, vec![single(json, names, network)?])
+    } else if has("bip32Path") && has("xpub") {
+        let fingerprint = if has("rootFingerprint") {
+            "rootFingerprint"
+        } else {
+            "xfp"
+        };
+        let names = [fingerprint, "bip32Path", "xpub"];
+        (KeyFormat::Caravan, vec![single(json, names, network)?])
+    } else if let Some(list) = json.get("keys").and_then(Value::as_array) {
+        (KeyFormat::Specter, specter(list, network)?)
     } else if has("xpub") && has("xfp") {
         let names = ["xfp", "path", "xpub"];
         (KeyFormat::Keystone, vec![single(json, names, network)?])
@@ -54,6 +69,29 @@ fn single(
         network,
     )?;
     Ok(by_path(key))
+}
+
+/// cryptoadvance/specter-desktop: key.py. A device's keys for single signatures are passed over.
+fn specter(list: &[Value], network: Network) -> Result<Vec<Candidate>, KeyFileError> {
+    let mut keys = Vec::new();
+    for one in list {
+        let kind = one.get("type").and_then(Value::as_str);
+        if matches!(kind, Some("wpkh" | "sh-wpkh" | "pkh" | "tr")) {
+            continue;
+        }
+        let names = ["fingerprint", "derivation", "xpub"];
+        let candidate = single(one, names, network)?;
+        if let Some(original) = one.get("original").and_then(Value::as_str) {
+            check_prefix(
+                original.rsplit(']').next().unwrap_or(original),
+                &candidate.key,
+                network,
+            )?;
+        }
+        // A device may have keys for several networks; those of another are refused by the key's reader.
+        keys.push(candidate);
+    }
+    Ok(keys)
 }
 
 /// Coldcard/firmware: shared/multisig.py. Older firmware and Passport say `p2wsh_p2sh`.
@@ -98,7 +136,49 @@ fn generic(json: &Value, network: Network) -> Result<Vec<Candidate>, KeyFileErro
         )?;
         keys.push(meant_for(script, key, name)?);
     }
+    check_whole(json, fingerprint, &keys, network)?;
     Ok(keys)
+}
+
+/// What the file says of all its keys: the chain, the account, and the master key whose fingerprint it is.
+fn check_whole(
+    json: &Value,
+    fingerprint: &str,
+    keys: &[Candidate],
+    network: Network,
+) -> Result<(), KeyFileError> {
+    let contradiction = |field, found: &str| {
+        Err(KeyFileError::Contradiction {
+            field,
+            found: crate::text::excerpt(&found),
+        })
+    };
+    if let Some(chain) = json.get("chain").and_then(Value::as_str)
+        && (chain == "BTC") != (network == Network::Bitcoin)
+    {
+        return contradiction("chain", chain);
+    }
+    if let Some(account) = json.get("account").and_then(Value::as_u64) {
+        let fits = |one: &Candidate| match one.key.origin_path().into_iter().nth(2) {
+            Some(ChildNumber::Hardened { index }) => u64::from(*index) == account,
+            // BIP-0045 has none.
+            _ => true,
+        };
+        if !keys.iter().all(fits) {
+            return contradiction("account", &account.to_string());
+        }
+    }
+    let master = json.get("xpub").and_then(Value::as_str);
+    if let Some(master) = master.and_then(|text| text.parse::<Xpub>().ok())
+        && master.depth == 0
+        && !master
+            .fingerprint()
+            .to_string()
+            .eq_ignore_ascii_case(fingerprint)
+    {
+        return contradiction("xfp", fingerprint);
+    }
+    Ok(())
 }
 
 /// A key for what its section says. A path that says otherwise is that of another key.

@@ -9,13 +9,14 @@ mod record;
 pub use error::KeyFileError;
 pub(crate) use json::{electrum_fingerprint, is_private};
 
-use super::{CosignerKey, find_secret};
+use super::{CosignerKey, find_secret, slip132_script};
 use crate::frame::{self, Payload};
 use crate::json::strict;
 use crate::script_type::ScriptType;
 use crate::text::excerpt;
 use bitcoin::Network;
 use bitcoin::bip32::{ChildNumber, DerivationPath};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The largest key file; Coldcard's generic export is 3 kB.
@@ -36,6 +37,10 @@ pub enum KeyFormat {
     Electrum,
     /// A key record of the set-up protocol BIP-0129.
     Bsms,
+    /// A device as Specter Desktop exports it.
+    Specter,
+    /// A key as Caravan exports it.
+    Caravan,
     /// UR: `crypto-account`, `crypto-hdkey` and what came after them.
     Ur,
 }
@@ -51,6 +56,8 @@ impl KeyFormat {
             Self::Keystone => "keystone",
             Self::Electrum => "electrum",
             Self::Bsms => "bsms",
+            Self::Specter => "specter-device",
+            Self::Caravan => "caravan-key",
             Self::Ur => "ur",
         }
     }
@@ -65,6 +72,8 @@ impl fmt::Display for KeyFormat {
             Self::Keystone => "a key of Keystone's",
             Self::Electrum => "an Electrum wallet of one signer",
             Self::Bsms => "a key record (BIP-0129)",
+            Self::Specter => "a device of Specter's",
+            Self::Caravan => "a key of Caravan's",
             Self::Ur => "keys in a code (UR)",
         })
     }
@@ -145,13 +154,28 @@ pub fn read(text: &str, network: Network) -> Result<FoundKeys, KeyFileError> {
     if trimmed.starts_with("BSMS") {
         return record::read(trimmed, network);
     }
-    if trimmed.lines().count() > 1 {
+    // Electrum's encrypted files: base64 of `BIE1`, `BIE2`.
+    if trimmed.starts_with("QklFM") {
+        return Err(KeyFileError::Encrypted);
+    }
+    let lines = trimmed.lines().filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.collect();
+    if lines.len() > 1 && !lines.iter().all(|line| line.trim_start().starts_with('[')) {
         return Err(KeyFileError::Unknown);
     }
-    let key = CosignerKey::parse(trimmed, network)?;
+    let keys = lines.iter().map(|line| {
+        let key = CosignerKey::parse(line, network)?;
+        check_prefix(line.rsplit(']').next().unwrap_or(line), &key, network)?;
+        Ok(by_path(key))
+    });
+    let keys: Vec<Candidate> = keys.collect::<Result<_, KeyFileError>>()?;
+    let distinct: BTreeSet<_> = keys.iter().map(|one| one.key.identity()).collect();
+    if distinct.len() < keys.len() {
+        return Err(KeyFileError::Twice);
+    }
     Ok(FoundKeys {
         format: KeyFormat::Expression,
-        keys: vec![by_path(key)],
+        keys,
         note: None,
         signed: false,
     })
@@ -215,5 +239,26 @@ fn key(
     let slash = if path.is_empty() { "" } else { "/" };
     let fingerprint = fingerprint.trim().to_ascii_lowercase();
     let text = format!("[{fingerprint}{slash}{path}]{}", xpub.trim());
-    Ok(CosignerKey::parse(&text, network)?)
+    let key = CosignerKey::parse(&text, network)?;
+    check_prefix(xpub.trim(), &key, network)?;
+    Ok(key)
+}
+
+/// `Zpub` and its like say the kind of script (SLIP-0132), and so does the path.
+fn check_prefix(xpub: &str, key: &CosignerKey, network: Network) -> Result<(), KeyFileError> {
+    let prefix: String = xpub.chars().take(4).collect();
+    if !matches!(prefix.as_str(), "Ypub" | "Zpub" | "Upub" | "Vpub") {
+        return Ok(());
+    }
+    match (
+        slip132_script(xpub.split('/').next().unwrap_or(xpub), network),
+        purpose(key.origin_path()),
+    ) {
+        (Some(said), Some(meant)) if said != meant => Err(KeyFileError::Prefix {
+            prefix,
+            said: said.word(),
+            meant: meant.word(),
+        }),
+        _ => Ok(()),
+    }
 }
