@@ -38,7 +38,7 @@ pub(crate) enum Command {
         /// The vault's name
         vault: String,
     },
-    /// Write a vault's labels for other programs: one JSON object on each line (BIP-0329)
+    /// Write a vault's labels for other programs: JSON on each line (BIP-0329)
     #[command(after_help = "Examples:\n  quorate label export family -o family-labels.jsonl")]
     Export {
         /// The vault's name

@@ -325,10 +325,11 @@ fn described(input: &mut Decoder<'_>, network: Network) -> Result<(String, Optio
             _ => input.skip().map_err(cbor)?,
         }
     }
+    // In accounts (BCR-2023-019) `cosigner(…)` stands about a key that is one of several.
     let only = match (source.as_str(), keys.as_slice()) {
-        ("wsh(@0)", [one]) => Some((Some(ScriptType::Wsh), one)),
-        ("sh(wsh(@0))", [one]) => Some((Some(ScriptType::ShWsh), one)),
-        ("sh(@0)", [one]) => Some((Some(ScriptType::Sh), one)),
+        ("wsh(@0)" | "wsh(cosigner(@0))", [one]) => Some((Some(ScriptType::Wsh), one)),
+        ("sh(wsh(@0))" | "sh(wsh(cosigner(@0)))", [one]) => Some((Some(ScriptType::ShWsh), one)),
+        ("sh(@0)" | "sh(cosigner(@0))", [one]) => Some((Some(ScriptType::Sh), one)),
         _ => None,
     };
     let only = only.map(|(script, one)| HdKey {
