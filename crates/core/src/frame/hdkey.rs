@@ -66,7 +66,23 @@ pub(super) struct FoundKey {
     pub(super) children: String,
 }
 
-pub(super) fn hd_key(input: &mut Decoder<'_>, network: Network) -> Result<FoundKey> {
+/// Where a key stands: the network it must be of, and the device that an account names for keys that name none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) network: Network,
+    pub(super) master: Option<Fingerprint>,
+}
+
+impl From<Network> for Place {
+    fn from(network: Network) -> Self {
+        Self {
+            network,
+            master: None,
+        }
+    }
+}
+
+pub(super) fn hd_key(input: &mut Decoder<'_>, place: Place) -> Result<FoundKey> {
     if input.datatype().map_err(cbor)? == Type::Tag {
         match input.tag().map_err(cbor)?.as_u64() {
             HDKEY => {}
@@ -104,6 +120,7 @@ pub(super) fn hd_key(input: &mut Decoder<'_>, network: Network) -> Result<FoundK
     let origin = origin.ok_or(wrong("a key doesn't say where it comes from"))?;
     let fingerprint = origin
         .source
+        .or(place.master)
         .ok_or(wrong("a key doesn't say which device it comes from"))?;
     let xpub = Xpub {
         network: kind,
@@ -117,8 +134,8 @@ pub(super) fn hd_key(input: &mut Decoder<'_>, network: Network) -> Result<FoundK
         chain_code: ChainCode::from(chain),
     };
     let text = format!("[{fingerprint}{}]{xpub}", origin.text());
-    let key =
-        CosignerKey::parse(&text, network).map_err(|error| FrameError::Key(Box::new(error)))?;
+    let key = CosignerKey::parse(&text, place.network)
+        .map_err(|error| FrameError::Key(Box::new(error)))?;
     Ok(FoundKey { key, children })
 }
 

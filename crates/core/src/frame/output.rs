@@ -2,11 +2,12 @@
 //! devices speak, and what came after them (BCR-2023-007, 010, 019). What the first can't say (miniscript) is
 //! written as the second. Both are read.
 
-use super::hdkey::{HDKEY, NEWER, Result, Writer, Written, cbor, hd_key, write_key, wrong};
+use super::hdkey::{HDKEY, NEWER, Place, Result, Writer, Written, cbor, hd_key, write_key, wrong};
 use crate::key::CosignerKey;
 use crate::script_type::ScriptType;
 use crate::vault::Vault;
 use bitcoin::Network;
+use bitcoin::bip32::Fingerprint;
 use minicbor::data::{Tag, Type};
 use minicbor::{Decoder, Encoder};
 
@@ -113,8 +114,8 @@ fn second_kind(out: &mut Writer, vault: &Vault) -> Written<()> {
 pub fn read_output(bytes: &[u8], network: Network) -> Result<String> {
     let mut input = Decoder::new(bytes);
     let text = match input.datatype().map_err(cbor)? {
-        Type::Map => described(&mut input, network)?.0,
-        _ => expression(&mut input, network, 0)?.text,
+        Type::Map => described(&mut input, network.into())?.0,
+        _ => expression(&mut input, network.into(), 0)?.text,
     };
     match input.position() == bytes.len() {
         true => Ok(text),
@@ -132,7 +133,7 @@ pub fn read_account(bytes: &[u8], network: Network) -> Result<Account> {
     let mut lone = Decoder::new(bytes);
     let is_key = lone.tag().is_ok() || !is_account(bytes)?;
     if is_key {
-        let key = hd_key(&mut input, network)?;
+        let key = hd_key(&mut input, network.into())?;
         keys.push(HdKey {
             script: None,
             key: key.key,
@@ -142,8 +143,13 @@ pub fn read_account(bytes: &[u8], network: Network) -> Result<Account> {
             .map()
             .map_err(cbor)?
             .ok_or(wrong("a map without a length"))?;
+        let mut place = Place::from(network);
         for _ in 0..entries {
             match input.u8().map_err(cbor)? {
+                1 => {
+                    let master = input.u32().map_err(cbor)?;
+                    place.master = Some(Fingerprint::from(master.to_be_bytes()));
+                }
                 2 => {
                     let count = input
                         .array()
@@ -151,8 +157,8 @@ pub fn read_account(bytes: &[u8], network: Network) -> Result<Account> {
                         .ok_or(wrong("a list without a length"))?;
                     for _ in 0..count {
                         let found = match is_map_next(&mut input)? {
-                            true => described(&mut input, network)?.1,
-                            false => expression(&mut input, network, 0)?.only,
+                            true => described(&mut input, place)?.1,
+                            false => expression(&mut input, place, 0)?.only,
                         };
                         keys.extend(found);
                     }
@@ -205,14 +211,14 @@ struct Found {
     only: Option<HdKey>,
 }
 
-fn expression(input: &mut Decoder<'_>, network: Network, depth: usize) -> Result<Found> {
+fn expression(input: &mut Decoder<'_>, place: Place, depth: usize) -> Result<Found> {
     if depth > MAX_DEPTH {
         return Err(wrong("it is nested too deeply"));
     }
     let mut ahead = input.clone();
     let tag = ahead.tag().map_err(cbor)?.as_u64();
     if tag == HDKEY || tag == HDKEY + NEWER {
-        let key = hd_key(input, network)?;
+        let key = hd_key(input, place)?;
         let only = HdKey {
             script: None,
             key: key.key.clone(),
@@ -225,14 +231,14 @@ fn expression(input: &mut Decoder<'_>, network: Network, depth: usize) -> Result
     input.set_position(ahead.position());
     let function = match tag {
         // An output's own tag, and a placeholder for one key among several (BCR-2020-010).
-        OUTPUT | 410 => return expression(input, network, depth + 1),
+        OUTPUT | 410 => return expression(input, place, depth + 1),
         400 => "sh",
         401 => "wsh",
-        406 => return multi(input, network, "multi"),
-        407 => return multi(input, network, "sortedmulti"),
+        406 => return multi(input, place, "multi"),
+        407 => return multi(input, place, "sortedmulti"),
         // pk, pkh, wpkh, combo, addr, raw, tr: for a single signature.
         402..=405 | 307 | 408 | 409 => {
-            expression_of_one(input, network, depth)?;
+            expression_of_one(input, place, depth)?;
             return Ok(Found {
                 text: "a script of a single signature".to_owned(),
                 only: None,
@@ -240,7 +246,7 @@ fn expression(input: &mut Decoder<'_>, network: Network, depth: usize) -> Result
         }
         _ => return Err(wrong("it has an expression that isn't known")),
     };
-    let inner = expression(input, network, depth + 1)?;
+    let inner = expression(input, place, depth + 1)?;
     let only = inner.only.map(|one| HdKey {
         script: match (function, one.script) {
             ("wsh", None) => Some(ScriptType::Wsh),
@@ -257,14 +263,14 @@ fn expression(input: &mut Decoder<'_>, network: Network, depth: usize) -> Result
 }
 
 /// Read over: it is nothing for a vault.
-fn expression_of_one(input: &mut Decoder<'_>, network: Network, depth: usize) -> Result<()> {
+fn expression_of_one(input: &mut Decoder<'_>, place: Place, depth: usize) -> Result<()> {
     match input.datatype().map_err(cbor)? {
-        Type::Tag => expression(input, network, depth + 1).map(|_| ()),
+        Type::Tag => expression(input, place, depth + 1).map(|_| ()),
         _ => input.skip().map_err(cbor),
     }
 }
 
-fn multi(input: &mut Decoder<'_>, network: Network, function: &str) -> Result<Found> {
+fn multi(input: &mut Decoder<'_>, place: Place, function: &str) -> Result<Found> {
     let entries = input
         .map()
         .map_err(cbor)?
@@ -282,7 +288,7 @@ fn multi(input: &mut Decoder<'_>, network: Network, function: &str) -> Result<Fo
                     return Err(wrong("it has more than 20 keys"));
                 }
                 for _ in 0..count {
-                    let key = hd_key(input, network)?;
+                    let key = hd_key(input, place)?;
                     let children = match key.children.is_empty() {
                         true => "/<0;1>/*",
                         false => &key.children,
@@ -301,7 +307,7 @@ fn multi(input: &mut Decoder<'_>, network: Network, function: &str) -> Result<Fo
 }
 
 /// BCR-2023-010: text with `@0` in the keys' places. Beside it the key, where it is for one.
-fn described(input: &mut Decoder<'_>, network: Network) -> Result<(String, Option<HdKey>)> {
+fn described(input: &mut Decoder<'_>, place: Place) -> Result<(String, Option<HdKey>)> {
     let entries = input
         .map()
         .map_err(cbor)?
@@ -319,7 +325,7 @@ fn described(input: &mut Decoder<'_>, network: Network) -> Result<(String, Optio
                     return Err(wrong("it has more than 20 keys"));
                 }
                 for _ in 0..count {
-                    keys.push(hd_key(input, network)?);
+                    keys.push(hd_key(input, place)?);
                 }
             }
             _ => input.skip().map_err(cbor)?,
