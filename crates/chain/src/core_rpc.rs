@@ -6,6 +6,7 @@
 //! Witnesses inside of blocks are not compared with the witness commitment: nothing here depends
 //! on the witnesses of confirmed transactions.
 
+mod fees;
 mod http;
 mod json;
 
@@ -16,10 +17,11 @@ use crate::{Broadcast, ChainError, ChainSource, ChainStatus, foreign};
 use bitcoin::block::Header;
 use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
-use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use bitcoin::{Block, BlockHash, FeeRate, Network, Transaction, Txid};
 use http::{Failure, Http};
 use json::{Call, RpcError, code};
 use quorate_core::chain::BlockId;
+use quorate_core::spend::Package;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -321,6 +323,18 @@ impl ChainSource for CoreRpc {
             out.push(tx);
         }
         Ok(out)
+    }
+
+    fn fee_rate(&self, blocks: u16) -> Result<Option<FeeRate>, ChainError> {
+        self.estimate(blocks)
+    }
+
+    fn relay_floor(&self) -> Result<Option<FeeRate>, ChainError> {
+        self.least_relayed().map(Some)
+    }
+
+    fn package(&self, txid: &Txid) -> Result<Option<Package>, ChainError> {
+        self.with_ancestors(txid)
     }
 
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {

@@ -1,16 +1,17 @@
 //! Proposals made: anew, in the place of another, or to make another impossible.
 
-use super::successor::Old;
-use super::{MAX_MEMO, Spend, coins, show};
+use super::successor::{Old, Take};
+use super::{Choices, MAX_MEMO, Spend, coins, show};
 use crate::facts::Known;
 use crate::view::ProposalView;
 use crate::{Coordinator, Error, Moment, vault_row};
-use bitcoin::{Amount, FeeRate, OutPoint, Transaction};
+use bitcoin::{Address, Amount, FeeRate, OutPoint, Transaction, transaction};
 use quorate_core::journal::Body;
 use quorate_core::keychain::Keychain;
+use quorate_core::label::Label;
 use quorate_core::proposal::{Proposal, Purpose, Stage};
 use quorate_core::spend::{
-    FeeLimits, Previous, Recipient, Request, Send, SpendError, propose, review,
+    FeeLimits, Previous, Recipient, Request, Send, SpendError, Wishes, data_of, propose, review,
 };
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
@@ -49,6 +50,8 @@ pub struct Revision<'a> {
     pub expires: Option<Deadline>,
     /// Says that a high fee is meant.
     pub allow_high_fee: bool,
+    /// Spend all the coins of the old one again, so that only its change becomes less.
+    pub keep_coins: bool,
 }
 
 impl Coordinator {
@@ -87,6 +90,7 @@ impl Coordinator {
             };
             let order = Order {
                 spend,
+                keep: false,
                 draft: terms.draft,
                 expires: terms.expires,
                 old,
@@ -121,6 +125,8 @@ impl Coordinator {
                 })
             });
             let kept: Vec<Recipient> = kept.collect();
+            let mut scripts = before.recipients.iter();
+            let data = scripts.find_map(|payment| data_of(&payment.script));
             let memo = revision.memo.or(old.known.row.memo.as_deref());
             let memo = memo.map(ToOwned::to_owned);
             let spend = Spend {
@@ -131,9 +137,18 @@ impl Coordinator {
                 path: before.paths.last().copied().unwrap_or(0),
                 coins: &[],
                 allow_high_fee: revision.allow_high_fee,
+                choices: Choices {
+                    wishes: Wishes {
+                        data: data.as_deref(),
+                        truc: is_truc(&old),
+                        ..Wishes::default()
+                    },
+                    ..Choices::default()
+                },
             };
             let order = Order {
                 spend: &spend,
+                keep: revision.keep_coins,
                 draft: old.known.facts.stage == Stage::Draft,
                 expires: match revision.expires {
                     Some(_) => at,
@@ -180,9 +195,17 @@ impl Coordinator {
                 path: before.paths.last().copied().unwrap_or(0),
                 coins: &[],
                 allow_high_fee,
+                choices: Choices {
+                    wishes: Wishes {
+                        truc: is_truc(&old),
+                        ..Wishes::default()
+                    },
+                    ..Choices::default()
+                },
             };
             let order = Order {
                 spend: &spend,
+                keep: false,
                 draft: false,
                 expires: None,
                 old: Some(old),
@@ -208,16 +231,23 @@ fn check(memo: Option<&str>, expires: Option<u64>, now: u64) -> Result<(), Error
 }
 
 /// A spend with everything that was decided about it.
-struct Order<'a> {
-    spend: &'a Spend<'a>,
-    draft: bool,
-    expires: Option<u64>,
-    old: Option<Old>,
+pub(super) struct Order<'a> {
+    pub(super) spend: &'a Spend<'a>,
+    /// All the old one's coins, rather than as few as it takes.
+    pub(super) keep: bool,
+    pub(super) draft: bool,
+    pub(super) expires: Option<u64>,
+    pub(super) old: Option<Old>,
     /// It goes back to ourselves.
-    back: bool,
+    pub(super) back: bool,
 }
 
-fn make(
+/// The version goes over to what takes a transaction's place.
+fn is_truc(old: &Old) -> bool {
+    old.known.proposal.transaction().version == transaction::Version(3)
+}
+
+pub(super) fn make(
     device: &Device,
     tx: &WriteTx<'_>,
     row: &StoredVault,
@@ -228,14 +258,7 @@ fn make(
     let (spend, now) = (order.spend, moment.now);
     let ledger = crate::ledger_row(tx, row.id)?;
     let Some(tip) = tx.ledger_balance(ledger)?.height else {
-        return Err(Error::refused(
-            "not_synced",
-            format!(
-                "vault `{}` has never been synced, so its coins aren't known",
-                row.name
-            ),
-        )
-        .hint(format!("run `quorate sync {}` first", row.name)));
+        return Err(coins::never_synced(&row.name));
     };
     let change_index = tx.ledger_next_index(ledger, Keychain::Change)?;
     let request = Request {
@@ -251,6 +274,7 @@ fn make(
             allow_high: spend.allow_high_fee,
             ..FeeLimits::default()
         },
+        wishes: spend.choices.wishes,
         previous: &FromLedger(tx),
     };
     let at = (tip, now);
@@ -258,16 +282,22 @@ fn make(
         Some(old) if old.must_share() => {
             let sweep = |to: &Recipient| to.send == Send::All;
             let all = !order.back && spend.recipients.iter().any(sweep);
+            let take = match (all, order.keep) {
+                (true, _) => Take::Everything,
+                (false, true) => Take::Shared,
+                (false, false) => Take::One,
+            };
             coins::Offers {
-                tries: old.offers(tx, vault, row, spend.path, at, all)?,
+                tries: old.offers(tx, vault, row, spend.path, at, take)?,
                 frozen: Amount::ZERO,
+                avoided: Amount::ZERO,
             }
         }
         Some(old) => coins::offers(tx, vault, row, spend, at, old.ids())?,
         None => coins::offers(tx, vault, row, spend, at, &[])?,
     };
     let (proposal, left_out) = first_that_suffices(vault, &request, &offers.tries)
-        .map_err(|error| refused(tx, row, offers.frozen, error, now))?;
+        .map_err(|error| refused(tx, row, &offers, error, now))?;
     if tx.proposal(proposal.id())?.is_some() {
         return Err(Error::refused(
             "exists",
@@ -300,6 +330,7 @@ fn make(
         replaces: order.old.as_ref().map(|old| old.known.row.id),
     };
     crate::append(device, tx, row.id, now, body)?;
+    name_recipients(device, tx, row, spend.choices.names, now)?;
     if let Some(closing) = order
         .old
         .as_ref()
@@ -314,6 +345,29 @@ fn make(
     let mut view = show::view(tx, row, vault, &known)?;
     view.review.findings.extend(left_out);
     Ok(view)
+}
+
+/// What recipients are called goes where labels are, so that every list shows it.
+fn name_recipients(
+    device: &Device,
+    tx: &WriteTx<'_>,
+    row: &StoredVault,
+    names: &[(Address, String)],
+    now: u64,
+) -> Result<(), Error> {
+    let mut lines = Vec::new();
+    for (address, name) in names {
+        let address = address.to_string();
+        let known = tx.whole_label(row.id, "addr", &address)?;
+        if known.is_some_and(|label| label.label() == name) {
+            continue;
+        }
+        lines.push(Label::new("addr", &address, name)?.line().to_owned());
+    }
+    if !lines.is_empty() {
+        crate::append(device, tx, row.id, now, Body::LabelsSet { lines })?;
+    }
+    Ok(())
 }
 
 /// Builds the proposal out of the first offer that has enough in it, and says what it left out.
@@ -352,23 +406,29 @@ impl Previous for FromLedger<'_> {
 fn refused(
     tx: &ReadTx<'_>,
     row: &StoredVault,
-    frozen: Amount,
+    offers: &coins::Offers,
     error: SpendError,
     now: u64,
 ) -> Error {
     let short = matches!(error, SpendError::NotEnough { .. });
     let error = Error::from(error);
-    let reserved = crate::vault::balance(tx, row.id, now).map_or(0, |balance| balance.reserved_sat);
+    let reserved = crate::vault::reserved(tx, row.id, now).map_or(0, Amount::to_sat);
     if short && reserved > 0 {
         return error.hint(format!(
             "{reserved} sat more are reserved by open proposals: see `quorate proposal list {}`",
             row.name
         ));
     }
-    if short && frozen > Amount::ZERO {
+    if short && offers.avoided > Amount::ZERO {
         return error.hint(format!(
-            "{} sat more are dust sent to addresses that were in use: `quorate coin list {}` shows it, and --coin spends it",
-            frozen.to_sat(),
+            "{} sat more are in coins with a label that is to be avoided: leave an --avoid out",
+            offers.avoided.to_sat()
+        ));
+    }
+    if short && offers.frozen > Amount::ZERO {
+        return error.hint(format!(
+            "{} sat more are frozen, or dust sent to addresses that were in use: `quorate coin list {}` shows them; --coin spends dust, `quorate coin unfreeze` frees the rest",
+            offers.frozen.to_sat(),
             row.name
         ));
     }
