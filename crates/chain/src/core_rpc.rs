@@ -9,6 +9,7 @@
 mod fees;
 mod http;
 mod json;
+mod limits;
 
 pub(crate) use http::{Endpoint, Login};
 
@@ -20,6 +21,7 @@ use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
 use bitcoin::{Block, BlockHash, FeeRate, Network, Transaction, Txid};
 use http::{Failure, Http};
 use json::{Call, RpcError, code};
+use limits::Limits;
 use quorate_core::chain::BlockId;
 use quorate_core::spend::Package;
 use serde::Deserialize;
@@ -28,37 +30,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-/// Bounds on what a node can cost us.
-#[derive(Debug, Clone)]
-struct Limits {
-    /// Until the connection stands.
-    connect: Duration,
-    /// Without a byte.
-    silence: Duration,
-    /// Of one question, from connecting to the last byte of the answer.
-    whole: Duration,
-    /// Bytes of an answer that should be short.
-    short: u64,
-    /// Bytes of an answer full of blocks or transactions. One block takes up to 8 MB as hex.
-    bulk: u64,
-    /// Bytes that a batch of blocks or transactions aims at.
-    target: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            silence: Duration::from_secs(60),
-            whole: Duration::from_secs(300),
-            short: 1 << 20,
-            bulk: 64 << 20,
-            target: 16 << 20,
-        }
-    }
-}
 
 /// Calls in one batch of blocks or transactions, at most.
 const MAX_BATCH: usize = 50;

@@ -3,6 +3,7 @@
 mod coins;
 mod list;
 mod make;
+mod order;
 mod pool;
 mod renew;
 mod show;

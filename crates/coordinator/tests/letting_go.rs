@@ -5,7 +5,7 @@ use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf, TxOut};
 use quorate_chain::{ChainSource, Simulated};
 use quorate_coordinator::{Choices, Coordinator, Incoming, Moment, NewVault, Spend};
 use quorate_core::policy::Template;
-use quorate_core::spend::{Recipient, Send};
+use quorate_core::spend::{Recipient, Send, Wishes};
 use quorate_testkit::fixtures;
 
 const fn moment(seed: u8) -> Moment {
@@ -88,7 +88,14 @@ impl World {
             path: 0,
             coins: &[],
             allow_high_fee: false,
-            choices: Choices::default(),
+            // Nobody takes it: that is what some of these tests are about.
+            choices: Choices {
+                wishes: Wishes {
+                    relay_floor: FeeRate::ZERO,
+                    ..Wishes::default()
+                },
+                ..Choices::default()
+            },
         };
         let id = self.office.propose(&spend, moment(seed)).unwrap().id;
         let mut psbt = self.office.export(&id, true).unwrap();

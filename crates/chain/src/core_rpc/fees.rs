@@ -50,10 +50,10 @@ impl CoreRpc {
             Err(error) => return Err(self.refusal(&error, self.limits.short)),
         };
         let fee = Amount::from_btc(entry.fees.ancestor);
-        let fee = fee.map_err(|_| self.bad("a fee that isn't an amount".to_owned()))?;
+        let fee = fee.map_err(|_| self.bad("a fee that isn't an amount"))?;
         let weight = Weight::from_vb(entry.ancestorsize)
             .filter(|weight| *weight <= Weight::MAX_BLOCK)
-            .ok_or_else(|| self.bad("a transaction larger than a block".to_owned()))?;
+            .ok_or_else(|| self.bad("a transaction larger than a block"))?;
         Ok(Some(Package { weight, fee }))
     }
 

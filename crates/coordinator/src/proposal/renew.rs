@@ -3,7 +3,7 @@
 //! all of them in one commit.
 
 use super::coins::{self, age, is_young_coinbase};
-use super::make::{Order, make};
+use super::order::{Order, make};
 use super::pool::Pool;
 use super::{Choices, MAX_MEMO, Spend};
 use crate::view::ProposalView;
