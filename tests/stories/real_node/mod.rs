@@ -15,6 +15,7 @@ mod psbt_parsers;
 mod recovery;
 mod spending;
 mod subsets;
+mod truth;
 mod two_of_three;
 mod vendors;
 mod version_2;
