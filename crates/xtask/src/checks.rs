@@ -32,8 +32,11 @@ pub(crate) fn quick() -> Result<(), String> {
 ///
 /// # Errors
 /// A sentence, when a ratio is missed.
-pub(crate) fn bench() -> Result<(), String> {
-    let mut command = cargo("bench --quiet -p quorate-bench");
+pub(crate) fn bench(which: &str) -> Result<(), String> {
+    if which == "scale" {
+        run(&mut cargo("build --release --quiet -p quorate"))?;
+    }
+    let mut command = cargo(&format!("bench --quiet -p quorate-bench --bench {which}"));
     run(command.env("BITCOIND_EXE", node::path()?))
 }
 

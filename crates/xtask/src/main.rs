@@ -26,6 +26,7 @@ cargo xtask <command>
   lint              Checks format, clippy and documentation
   quick             Checks format and clippy, and runs the tests of the core
   bench             Measures, in release, what our work costs beside bare cryptography and peers
+  bench scale       The same of whole processes with up to a million coins (some 15 minutes)
   mutants [file]    Breaks the code that judges foreign files in every place, and expects a failing
                     test each time; of one file: the part of a path. All take about half an hour
   fuzz [target] [--seconds N]
@@ -46,7 +47,8 @@ fn main() -> ExitCode {
         ["test", "--no-node"] => checks::test(false),
         ["lint"] => checks::lint(),
         ["quick"] => checks::quick(),
-        ["bench"] => checks::bench(),
+        ["bench"] => checks::bench("speed"),
+        ["bench", "scale"] => checks::bench("scale"),
         ["mutants"] => mutants::mutants(None),
         ["fuzz", ref rest @ ..] => fuzz_with(rest),
         ["mutants", file] => mutants::mutants(Some(file)),
