@@ -37,6 +37,8 @@ struct Limits {
     silence: Duration,
     /// Of one question, from connecting to the last byte of the answer.
     whole: Duration,
+    /// The same where the answer should be short.
+    quick: Duration,
     /// Bytes of an answer that should be short.
     short: u64,
     /// Bytes of an answer full of blocks or transactions. One block takes up to 8 MB as hex.
@@ -51,6 +53,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             silence: Duration::from_secs(60),
             whole: Duration::from_secs(300),
+            quick: Duration::from_secs(300),
             short: 1 << 20,
             bulk: 64 << 20,
             target: 16 << 20,
@@ -94,6 +97,19 @@ impl CoreRpc {
 
     pub(crate) fn new(endpoint: Endpoint) -> Self {
         Self::with_limits(endpoint, Limits::default())
+    }
+
+    /// The same for a person who waits: one short question may take half of `total`.
+    pub(crate) fn patient(endpoint: Endpoint, total: Duration) -> Self {
+        let defaults = Limits::default();
+        let quick = (total / 2).max(Duration::from_millis(500));
+        let limits = Limits {
+            connect: defaults.connect.min(quick),
+            silence: defaults.silence.min(total.max(quick)),
+            quick,
+            ..defaults
+        };
+        Self::with_limits(endpoint, limits)
     }
 
     fn with_limits(endpoint: Endpoint, limits: Limits) -> Self {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Where a node listens and how to log in.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl Http {
                 reconnect = false;
                 continue;
             }
-            return Err(self.explain(&error));
+            return Err(self.explain(&error, max));
         }
     }
 
@@ -127,6 +128,9 @@ impl Http {
         let mut response = self
             .agent
             .post(&self.url)
+            .config()
+            .timeout_global(Some(self.whole(max)))
+            .build()
             .header("Authorization", &basic(login))
             .header("Content-Type", "application/json")
             .send(body)?;
@@ -164,20 +168,29 @@ impl Http {
         changed
     }
 
-    fn explain(&self, error: &ureq::Error) -> Failure {
+    /// How long a question may take whose answer has at most `max` bytes.
+    fn whole(&self, max: u64) -> Duration {
+        if max <= self.limits.short {
+            self.limits.whole.min(self.limits.quick)
+        } else {
+            self.limits.whole
+        }
+    }
+
+    fn explain(&self, error: &ureq::Error, max: u64) -> Failure {
         let reason = match error {
             ureq::Error::BodyExceedsLimit(_) => return Failure::TooLarge,
             ureq::Error::Timeout(ureq::Timeout::Connect) => format!(
                 "no connection within {} seconds",
-                self.limits.connect.as_secs()
+                self.limits.connect.as_secs_f32()
             ),
             ureq::Error::Timeout(ureq::Timeout::PerRead | ureq::Timeout::PerWrite) => format!(
                 "it stopped answering for {} seconds",
-                self.limits.silence.as_secs()
+                self.limits.silence.as_secs_f32()
             ),
             ureq::Error::Timeout(_) => format!(
                 "it didn't finish its answer within {} seconds",
-                self.limits.whole.as_secs()
+                self.whole(max).as_secs_f32()
             ),
             ureq::Error::HostNotFound => "there is no host of that name".to_owned(),
             ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
