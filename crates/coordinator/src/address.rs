@@ -1,6 +1,7 @@
 //! Addresses and coins.
 
 use crate::labels::words;
+use crate::sources::as_of;
 use crate::view::{AddressView, AddressesView, CoinView, CoinsView};
 use crate::{Coordinator, Error, Moment, vault_row};
 use bitcoin::Address;
@@ -79,6 +80,7 @@ impl Coordinator {
             Ok(AddressesView {
                 addresses,
                 findings: crate::homes::findings(tx, &vault)?,
+                as_of: as_of(tx, row.id)?,
             })
         })
     }
@@ -126,7 +128,10 @@ impl Coordinator {
                     })
                 })
                 .collect::<Result<_, Error>>()?;
-            Ok(CoinsView { coins })
+            Ok(CoinsView {
+                coins,
+                as_of: as_of(tx, row.id)?,
+            })
         })
     }
 }

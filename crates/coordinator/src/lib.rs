@@ -22,6 +22,7 @@ mod provenance;
 mod review;
 mod setup;
 mod signing;
+mod sources;
 pub mod sync;
 mod threads;
 mod vault;

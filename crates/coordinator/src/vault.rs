@@ -1,6 +1,7 @@
 //! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
 
 use crate::proposal::DAMAGED;
+use crate::sources::as_of;
 use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
 use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
@@ -188,14 +189,6 @@ impl Coordinator {
         self.vault(name)
     }
 
-    /// Has the next sync look for the vault's coins anew, from `birth` on. The journal stays.
-    pub fn rescan(&mut self, name: &str, birth: Birth) -> Result<(), Error> {
-        self.store.write(|tx| {
-            let row = vault_row(tx, name)?;
-            Ok(tx.ledger_rescan(crate::ledger_row(tx, row.id)?, birth)?)
-        })
-    }
-
     /// One vault.
     pub fn vault(&mut self, name: &str) -> Result<VaultView, Error> {
         let now = self.now;
@@ -295,6 +288,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
             .chain(vault.warnings().iter().map(ToString::to_string))
             .collect(),
         balance: balance(tx, row.id, now)?,
+        as_of: as_of(tx, row.id)?,
         proposals,
     })
 }
@@ -322,6 +316,7 @@ pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<Balan
         pending_sat: balance.pending.to_sat(),
         reserved_sat: reserved.to_sat(),
         height: balance.height,
+        as_of: tx.ledger_origin(ledger)?.map(Into::into),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Homes, vaults, addresses and coins.
 
+use super::AsOfView;
 use quorate_core::journal::KeyFacts;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,6 +51,8 @@ pub struct VaultView {
     pub warnings: Vec<String>,
     /// The balance, as of the last sync.
     pub balance: BalanceView,
+    /// Where the figures come from.
+    pub as_of: Option<AsOfView>,
     /// Proposals by status.
     pub proposals: BTreeMap<String, usize>,
 }
@@ -134,6 +137,8 @@ pub struct AddressesView {
     pub addresses: Vec<AddressView>,
     /// What to look at: addresses that two homes handed out, or far beyond those in use.
     pub findings: Vec<String>,
+    /// Where what is known of their use comes from.
+    pub as_of: Option<AsOfView>,
 }
 
 /// What a vault is worth, as of `height`.
@@ -147,6 +152,8 @@ pub struct BalanceView {
     pub reserved_sat: u64,
     /// Height of the last block looked at; `null` before the first sync.
     pub height: Option<u32>,
+    /// Where the figures come from.
+    pub as_of: Option<AsOfView>,
 }
 
 /// A vault's unspent coins.
@@ -154,6 +161,8 @@ pub struct BalanceView {
 pub struct CoinsView {
     /// Largest first.
     pub coins: Vec<CoinView>,
+    /// Where the figures come from.
+    pub as_of: Option<AsOfView>,
 }
 
 /// A coin.
