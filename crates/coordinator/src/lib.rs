@@ -35,6 +35,7 @@ pub use proposal::{Deadline, Revision, Spend, Terms};
 pub use review::{Request, review_alone};
 pub use setup::NewSetup;
 pub use signing::Incoming;
+pub use sources::sources;
 pub use threads::Threads;
 pub use vault::{NewVault, VaultImport};
 

@@ -13,16 +13,16 @@ use quorate_storage::{Origin, ReadTx, StoredSource};
 /// How often the start of a rescan is looked for while the chain moves.
 const TRIES: u32 = 3;
 
-impl Coordinator {
-    /// Looks at every source, also at those that are left alone.
-    pub fn sources(&self, sources: &mut Failover) -> SourcesView {
-        let (probes, notes) = sources.probe();
-        SourcesView {
-            sources: probes.into_iter().map(source_view).collect(),
-            notes,
-        }
+/// Looks at every source, also at those that are left alone.
+pub fn sources(sources: &mut Failover) -> SourcesView {
+    let (probes, notes) = sources.probe();
+    SourcesView {
+        sources: probes.into_iter().map(source_view).collect(),
+        notes,
     }
+}
 
+impl Coordinator {
     /// What earlier processes have seen of a source.
     pub fn source_health(&mut self, name: &str) -> Result<Option<Health>, Error> {
         let stored = self.store.read(|tx| tx.source(name))?;

@@ -2,6 +2,7 @@
 
 use crate::amount::btc;
 use crate::context::Context;
+use crate::origin;
 use crate::output::Answer;
 use crate::table::{short, short_outpoint, table};
 use quorate_coordinator::Error;
@@ -26,8 +27,10 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     let Command::List { vault } = command;
     let view = context.coordinator()?.coins(&vault)?;
+    let now = Context::now()?;
     if view.coins.is_empty() {
-        return Answer::new(&view, "no coins, as of the last sync\n");
+        let text = format!("no coins\n{}", origin::line(view.as_of.as_ref(), now));
+        return Answer::new(&view, text);
     }
     let rows = view.coins.iter().map(|coin| {
         [
@@ -52,5 +55,6 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
     if let Some(reason) = view.coins.iter().find_map(|coin| coin.frozen.as_ref()) {
         text.push_str(&format!("frozen: {reason}\n"));
     }
+    text.push_str(&origin::line(view.as_of.as_ref(), now));
     Answer::new(&view, text)
 }
