@@ -13,6 +13,7 @@ mod life;
 mod policies;
 mod psbt_parsers;
 mod recovery;
+mod sources;
 mod subsets;
 mod two_of_three;
 mod vendors;

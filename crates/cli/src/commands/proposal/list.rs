@@ -143,6 +143,7 @@ mod tests {
     #[test]
     fn a_line_says_what_of_whom_by_when_and_what_next_in_80_columns() {
         let view = ProposalsView {
+            as_of: None,
             proposals: vec![line("collecting")],
             finished: 3,
         };
