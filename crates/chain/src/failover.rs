@@ -360,6 +360,25 @@ impl ChainSource for Failover {
         self.generation.get()
     }
 
+    fn distrust(&self, reason: &str) -> bool {
+        let Some(current) = self.current.get().filter(|_| !self.is_alone()) else {
+            return false;
+        };
+        let source_name = self.members[current].source.name().to_owned();
+        let error = ChainError::BadAnswer {
+            source_name,
+            reason: foreign(reason),
+        };
+        self.failed(current, &error);
+        self.remark(format!("{error}; others were asked instead"));
+        // `order` falls back to all when none may be asked.
+        let now = self.clock.now();
+        self.order().iter().any(|&at| {
+            let circuit = self.members[at].health.borrow().circuit(now);
+            at != current && !matches!(circuit, Circuit::Open(_))
+        })
+    }
+
     fn remarks(&self) -> Vec<String> {
         self.compare();
         self.take_remarks()

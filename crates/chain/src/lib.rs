@@ -153,6 +153,12 @@ pub trait ChainSource: std::fmt::Debug + Send {
     fn generation(&self) -> u64 {
         0
     }
+    /// Says that what it told can't be true, which only shows where answers are put together. Returns
+    /// whether somebody else answers from now on.
+    fn distrust(&self, reason: &str) -> bool {
+        let _ = reason;
+        false
+    }
     /// What a person should know about the sources behind this one, in sentences; each is told once.
     /// They may be asked for it.
     fn remarks(&self) -> Vec<String> {

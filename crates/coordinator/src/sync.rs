@@ -139,6 +139,12 @@ impl Run<'_> {
                         return Err(error.into());
                     }
                 }
+                // Noticed only here; perhaps another source tells the truth.
+                Err(SyncError::Chain(ChainError::BadAnswer { reason, .. }))
+                    if self.source.distrust(&reason) =>
+                {
+                    (idle, back) = (0, 0);
+                }
                 Err(error) => return Err(error),
             }
             if self.store.read(|tx| tx.ledger_revision())? == before {
@@ -148,6 +154,11 @@ impl Run<'_> {
             }
             back += u32::from(std::mem::take(&mut self.took_back));
             if idle == IDLE_ROUNDS || back == ROUNDS_BACK {
+                if self.source.distrust("its answers contradict each other") {
+                    (idle, back) = (0, 0);
+                    status = self.source.status()?;
+                    continue;
+                }
                 return Err(SyncError::Moving {
                     source_name: self.source.name().to_owned(),
                 });

@@ -3,6 +3,7 @@
 use crate::people::{create_family, fund, nobody, number, person, text};
 use quorate_testkit::{Home, Output};
 use serde_json::Value;
+use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -150,6 +151,29 @@ fn t29_a_source_that_stalls_costs_seconds_once() {
     let (code, error) = alone.fail(&["sync"]);
     assert_eq!(code, 2);
     assert!(text(&error["message"]).contains("QUORATE_NODE_TIMEOUT"));
+}
+
+/// Bytes without end, from somebody who was to say in a line how he is.
+#[test]
+fn t29_a_huge_reply_is_cut_off_and_the_next_source_asked() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!("http://user:hunter2@{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[";
+            let mut sent = stream.write_all(head);
+            while sent.is_ok() {
+                sent = stream.write_all(&[b' '; 65_536]);
+            }
+        }
+    });
+    let mut home = person();
+    create_family(&home);
+    home.set("QUORATE_NODE", &format!("{source} simulated"));
+    let problems = home.json(&["sync"])["problems"].to_string();
+    assert!(problems.contains("longer than 1048576 bytes"), "{problems}");
+    assert!(problems.contains("was asked instead"), "{problems}");
 }
 
 #[test]

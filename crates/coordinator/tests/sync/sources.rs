@@ -2,7 +2,7 @@
 //! the last one tells, with nothing lost and nothing counted twice.
 
 use crate::home::{Home, first_vault, receive};
-use crate::world::World;
+use crate::world::{Lie, World};
 use bitcoin::{Block, BlockHash, OutPoint, Transaction, Txid};
 use quorate_chain::failover::{Clock, Health, Schedule};
 use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus, Failover};
@@ -189,4 +189,36 @@ fn both_breaking_down_loses_nothing_either() {
     }
     assert!(failed > 3);
     home.sync_and_check(&world);
+}
+
+/// What shows only where answers are put together also leads to the next source.
+#[test]
+fn t29_a_source_that_lies_is_followed_by_an_honest_one() {
+    for lie in [
+        Lie::Tip,
+        Lie::Height,
+        Lie::OtherBlocks,
+        Lie::FewerBlocks,
+        Lie::MoreMoney,
+        Lie::OtherTransactions,
+    ] {
+        let world = busy();
+        let top = world.tip().height;
+        let (a, b) = (Node::new("A", world.branch(top)), Node::new("B", world));
+        a.world(|world| world.lie.set(Some(lie)));
+        let both = over(&[&a, &b]);
+        let mut home = Home::new();
+        sync_at(&mut home.store, &both, &mut |_| {}, NOW as u32)
+            .unwrap_or_else(|error| panic!("{lie:?}: {error}"));
+        b.world(|world| home.check(world));
+        assert_eq!(both.name(), "B", "{lie:?}");
+        let remarks = both.take_remarks();
+        assert!(remarks[0].starts_with("A sent an answer"), "{remarks:?}");
+        // With nobody else to ask, it is an error as ever.
+        let (a, c) = (a, Node::new("C", b.world(|world| world.branch(top))));
+        c.world(|world| world.lie.set(Some(lie)));
+        let mut home = Home::new();
+        let done = sync_at(&mut home.store, &over(&[&a, &c]), &mut |_| {}, NOW as u32);
+        assert!(done.is_err(), "{lie:?}");
+    }
 }
