@@ -90,19 +90,28 @@ fn below_its_birth_a_vault_finds_what_it_never_saw() {
 /// While the rescan stands still, the chain goes another way: nothing of the branch it left stays.
 #[test]
 fn t28_a_reorg_in_the_middle_of_a_rescan_leaves_nothing_behind() {
-    for (depth, anew) in [(1, 0), (1, 2), (40, 0), (40, 3), (40, 60), (150, 200)] {
-        for alone in [true, false] {
+    for (depth, anew) in [
+        (1, 0),
+        (1, 2),
+        (40, 0),
+        (40, 3),
+        (40, 60),
+        (120, 0),
+        (150, 200),
+    ] {
+        // Nothing matched yet, or the first batch of blocks.
+        for (answers, alone) in [(2, true), (5, true), (2, false), (5, false)] {
             let world = world();
             let mut home = Home::new();
             if !alone {
                 home.add(&second_vault().0, Birth::Height(0));
             }
             home.sync_and_check(&world);
-            begin(&mut home, &world, 70, None);
-            // Some blocks are matched, then the power goes.
-            world.breaks_after.set(Some(9));
+            let row = begin(&mut home, &world, 70, None);
+            world.breaks_after.set(Some(answers));
             assert!(home.sync(&world).is_err());
             world.breaks_after.set(None);
+            assert!(origin(&mut home, row).height < 100);
             world.disconnect(depth);
             world.mempool.borrow_mut().clear();
             world.mine_empty(anew);
