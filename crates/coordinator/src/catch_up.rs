@@ -49,7 +49,7 @@ impl Coordinator {
             sync_at(&mut self.store, source, progress, now)?;
         }
         view.problems.extend(source.remarks());
-        view.as_of = self.store.read(|tx| as_of_all(tx))?;
+        view.as_of = self.store.read(as_of_all)?;
         Ok(view)
     }
 

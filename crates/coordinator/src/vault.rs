@@ -1,7 +1,6 @@
 //! Vaults: made from a template and keys, taken in from a descriptor, shown, handed on.
 
 use crate::proposal::DAMAGED;
-use crate::sources::as_of;
 use crate::view::{AddressView, BalanceView, CosignerView, VaultLineView, VaultView, VaultsView};
 use crate::{Coordinator, Error, Moment, alarms, facts, vault_row};
 use bitcoin::Amount;
@@ -247,6 +246,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
                 .to_string())
         })
         .collect::<Result<_, Error>>()?;
+    let balance = balance(tx, row.id, now)?;
     let mut proposals = BTreeMap::new();
     for (_, head) in tx.proposal_heads(Some(row.id))? {
         let status = head.map_err(Error::from);
@@ -287,8 +287,8 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
             .into_iter()
             .chain(vault.warnings().iter().map(ToString::to_string))
             .collect(),
-        balance: balance(tx, row.id, now)?,
-        as_of: as_of(tx, row.id)?,
+        as_of: balance.as_of.clone(),
+        balance,
         proposals,
     })
 }
