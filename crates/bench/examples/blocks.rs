@@ -159,7 +159,10 @@ impl Http {
         let login = bitcoin::base64::engine::general_purpose::STANDARD
             .encode(login.expect("a user and a password"));
         Self {
-            agent: ureq::Agent::config_builder().proxy(None).build().new_agent(),
+            agent: ureq::Agent::config_builder()
+                .proxy(None)
+                .build()
+                .new_agent(),
             address: format!("http://{}", node.rpc_address()),
             login: format!("Basic {login}"),
         }

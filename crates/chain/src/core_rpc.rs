@@ -6,6 +6,7 @@
 //! Witnesses inside of blocks are not compared with the witness commitment: nothing here depends
 //! on the witnesses of confirmed transactions.
 
+mod block;
 mod http;
 mod json;
 
@@ -22,7 +23,6 @@ use json::{Call, RpcError, code};
 use quorate_core::chain::BlockId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -72,6 +72,7 @@ const HASH_BATCH: u32 = 1_000;
 pub struct CoreRpc {
     http: Http,
     limits: Limits,
+    rest: block::Rest,
     block_batch: AtomicUsize,
     transaction_batch: AtomicUsize,
 }
@@ -116,6 +117,7 @@ impl CoreRpc {
         Self {
             http: Http::new(endpoint, limits.clone()),
             limits,
+            rest: block::Rest::default(),
             block_batch: AtomicUsize::new(FIRST_BATCH),
             transaction_batch: AtomicUsize::new(MAX_BATCH),
         }
@@ -179,26 +181,6 @@ impl CoreRpc {
             }
         }
         Ok(out)
-    }
-
-    fn checked_block(&self, hash: BlockHash, hex: &str) -> Result<Block, ChainError> {
-        let block: Block = deserialize_hex(hex)
-            .map_err(|e| self.bad(format!("block {hash} can't be parsed: {e}")))?;
-        if block.block_hash() != hash {
-            let got = block.block_hash();
-            return Err(self.bad(format!("asked for block {hash} it sent block {got}")));
-        }
-        if !block.check_merkle_root() {
-            return Err(self.bad(format!(
-                "the transactions of block {hash} are not those its header commits to"
-            )));
-        }
-        // A repeated tail of transactions has the same merkle root (CVE-2012-2459).
-        let distinct: BTreeSet<Txid> = block.txdata.iter().map(|tx| tx.compute_txid()).collect();
-        if distinct.len() != block.txdata.len() {
-            return Err(self.bad(format!("block {hash} lists a transaction twice")));
-        }
-        Ok(block)
     }
 }
 
@@ -275,18 +257,7 @@ impl ChainSource for CoreRpc {
     }
 
     fn blocks(&self, hashes: &[BlockHash]) -> Result<Vec<Block>, ChainError> {
-        let call = |hash: &BlockHash| Call::new("getblock", vec![json!(hash), json!(0)]);
-        self.fetch(&self.block_batch, hashes, call)?
-            .into_iter()
-            .zip(hashes)
-            .map(|(answer, &hash)| match answer {
-                Ok(hex) => self.checked_block(hash, &hex),
-                Err(e) => Err(self.bad(format!(
-                    "it has no block {hash}: {} (code {})",
-                    e.message, e.code
-                ))),
-            })
-            .collect()
+        self.read_blocks(hashes)
     }
 
     fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError> {

@@ -143,6 +143,28 @@ impl Http {
         })
     }
 
+    /// What the node gives without asking who wants it, at most `max` bytes; `None` if it doesn't. A
+    /// connection that was closed meanwhile is opened again once.
+    pub(super) fn get(&self, path: &str, max: u64) -> Option<Vec<u8>> {
+        let again = |error: &ureq::Error| is_broken_connection(error);
+        match self.get_once(path, max) {
+            Err(error) if again(&error) => self.get_once(path, max).ok()?,
+            answer => answer.ok()?,
+        }
+    }
+
+    fn get_once(&self, path: &str, max: u64) -> Result<Option<Vec<u8>>, ureq::Error> {
+        let mut response = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .config()
+            .timeout_global(Some(self.whole(max)))
+            .build()
+            .call()?;
+        let bytes = response.body_mut().with_config().limit(max).read_to_vec()?;
+        Ok((response.status() == 200).then_some(bytes))
+    }
+
     fn credentials(&self) -> Result<String, Failure> {
         let path = match &self.login {
             Login::Password(login) => return Ok(login.clone()),

@@ -7,6 +7,7 @@ use bitcoin::{Amount, ScriptBuf};
 use fake::{Fake, Reply, reply_to};
 
 mod fake;
+mod rest;
 
 /// Long enough for a busy machine.
 fn limits() -> Limits {
