@@ -30,18 +30,23 @@ fn main() {
     for (blocks, transactions) in CHAINS {
         let node = Node::start_with(&["-rest=1"]);
         let hashes = fill(&node, blocks, transactions);
-        measure_all(&node, &hashes, blocks, transactions);
+        // The same chain without REST.
+        let plain = Node::start_listening(&[]);
+        node.connect_to(&plain);
+        measure_all(&node, &plain, &hashes, transactions);
     }
 }
 
-fn measure_all(node: &Node, hashes: &[BlockHash], blocks: u32, transactions: u32) {
+fn measure_all(node: &Node, plain: &Node, hashes: &[BlockHash], transactions: u32) {
     let rest = Http::new(node);
-    let client = CoreRpc::open(&node.url_userpass()).expect("an address");
+    let open = |node: &Node| CoreRpc::open(&node.url_userpass()).expect("an address");
+    let (client, without) = (open(node), open(plain));
     let raw = rest.blocks(hashes);
     let bytes: usize = raw.iter().map(Vec::len).sum();
     let parsed: Vec<Block> = raw.iter().map(|block| parse(block)).collect();
     let title = format!(
-        "{blocks} blocks with {transactions} transactions each, {:.1} MB",
+        "{} blocks with {transactions} transactions each, {:.1} MB",
+        hashes.len(),
         bytes as f64 / 1e6
     );
     let hex: Vec<String> = rest.batches(hashes, 50);
@@ -52,7 +57,7 @@ fn measure_all(node: &Node, hashes: &[BlockHash], blocks: u32, transactions: u32
             black_box(rest.batches(hashes, size));
         }
     };
-    let mut home = Home::new();
+    let (mut home, mut other) = (Home::new(), Home::new());
     let lines = measure(
         ROUNDS,
         vec![
@@ -81,10 +86,14 @@ fn measure_all(node: &Node, hashes: &[BlockHash], blocks: u32, transactions: u32
                     black_box(CheckedBlock::check(id, block.clone()).expect("sound"));
                 }
             }),
-            Work::new("all of it: our client", || {
+            Work::new("our client, without REST", || {
+                black_box(without.blocks(hashes).expect("blocks"));
+            }),
+            Work::new("our client, with REST", || {
                 black_box(client.blocks(hashes).expect("blocks"));
             }),
-            Work::new("all of it: a vault's rescan", || home.rescan(&client)),
+            Work::new("a vault's rescan, without REST", || home.rescan(&without)),
+            Work::new("a vault's rescan, with REST", || other.rescan(&client)),
         ],
     );
     println!("{}", table(&title, &lines));
