@@ -11,7 +11,7 @@ use quorate_coordinator::{Error, Kind};
 use quorate_core::text::escape;
 
 /// What chain sources can do.
-#[derive(clap::Subcommand)]
+#[derive(Clone, Copy, clap::Subcommand)]
 pub(crate) enum Command {
     /// Show each chain source: whether it answers, its chain, how it failed
     ///
