@@ -6,6 +6,7 @@
 //! Witnesses inside of blocks are not compared with the witness commitment: nothing here depends
 //! on the witnesses of confirmed transactions.
 
+mod block;
 mod fees;
 mod http;
 mod json;
@@ -26,10 +27,10 @@ use quorate_core::chain::BlockId;
 use quorate_core::spend::Package;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Calls in one batch of blocks or transactions, at most.
 const MAX_BATCH: usize = 50;
@@ -42,6 +43,7 @@ const HASH_BATCH: u32 = 1_000;
 pub struct CoreRpc {
     http: Http,
     limits: Limits,
+    rest: block::Rest,
     block_batch: AtomicUsize,
     transaction_batch: AtomicUsize,
 }
@@ -69,10 +71,24 @@ impl CoreRpc {
         Self::with_limits(endpoint, Limits::default())
     }
 
+    /// The same for a person who waits: one short question may take half of `total`.
+    pub(crate) fn patient(endpoint: Endpoint, total: Duration) -> Self {
+        let defaults = Limits::default();
+        let quick = (total / 2).max(Duration::from_millis(500));
+        let limits = Limits {
+            connect: defaults.connect.min(quick),
+            silence: defaults.silence.min(total.max(quick)),
+            quick,
+            ..defaults
+        };
+        Self::with_limits(endpoint, limits)
+    }
+
     fn with_limits(endpoint: Endpoint, limits: Limits) -> Self {
         Self {
             http: Http::new(endpoint, limits.clone()),
             limits,
+            rest: block::Rest::default(),
             block_batch: AtomicUsize::new(FIRST_BATCH),
             transaction_batch: AtomicUsize::new(MAX_BATCH),
         }
@@ -136,26 +152,6 @@ impl CoreRpc {
             }
         }
         Ok(out)
-    }
-
-    fn checked_block(&self, hash: BlockHash, hex: &str) -> Result<Block, ChainError> {
-        let block: Block = deserialize_hex(hex)
-            .map_err(|e| self.bad(format!("block {hash} can't be parsed: {e}")))?;
-        if block.block_hash() != hash {
-            let got = block.block_hash();
-            return Err(self.bad(format!("asked for block {hash} it sent block {got}")));
-        }
-        if !block.check_merkle_root() {
-            return Err(self.bad(format!(
-                "the transactions of block {hash} are not those its header commits to"
-            )));
-        }
-        // A repeated tail of transactions has the same merkle root (CVE-2012-2459).
-        let distinct: BTreeSet<Txid> = block.txdata.iter().map(|tx| tx.compute_txid()).collect();
-        if distinct.len() != block.txdata.len() {
-            return Err(self.bad(format!("block {hash} lists a transaction twice")));
-        }
-        Ok(block)
     }
 }
 
@@ -232,18 +228,7 @@ impl ChainSource for CoreRpc {
     }
 
     fn blocks(&self, hashes: &[BlockHash]) -> Result<Vec<Block>, ChainError> {
-        let call = |hash: &BlockHash| Call::new("getblock", vec![json!(hash), json!(0)]);
-        self.fetch(&self.block_batch, hashes, call)?
-            .into_iter()
-            .zip(hashes)
-            .map(|(answer, &hash)| match answer {
-                Ok(hex) => self.checked_block(hash, &hex),
-                Err(e) => Err(self.bad(format!(
-                    "it has no block {hash}: {} (code {})",
-                    e.message, e.code
-                ))),
-            })
-            .collect()
+        self.read_blocks(hashes)
     }
 
     fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError> {

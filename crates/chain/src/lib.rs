@@ -7,9 +7,11 @@
 
 mod address;
 mod core_rpc;
+pub mod failover;
 pub mod simulated;
 
 pub use core_rpc::CoreRpc;
+pub use failover::Failover;
 pub use simulated::Simulated;
 
 use address::Address;
@@ -68,6 +70,24 @@ pub enum ChainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It is on another network, or on another chain under that name: of no use here.
+    #[error("{source_name} can't be used: {reason}")]
+    OtherChain {
+        /// The source, without credentials.
+        source_name: String,
+        /// In what it differs.
+        reason: String,
+        /// The network it is on.
+        found: Network,
+        /// The network it should be on.
+        expected: Network,
+    },
+    /// Of several sources none could answer.
+    #[error("no chain source answers: {}", reasons.join("; "))]
+    NoneAnswers {
+        /// A sentence about each.
+        reasons: Vec<String>,
+    },
     /// The address of the source can't be understood.
     #[error("`{given}` is not a chain source: {reason}")]
     BadAddress {
@@ -76,6 +96,19 @@ pub enum ChainError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+impl ChainError {
+    /// What happened, without the name of the source where that can be left away.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { reason, .. } | Self::OtherChain { reason, .. } => reason.clone(),
+            Self::BadAnswer { reason, .. } => format!("an answer that can't be used: {reason}"),
+            Self::Unauthorized { .. } => "it refuses the user name, password or cookie".to_owned(),
+            Self::NoneAnswers { .. } | Self::BadAddress { .. } => self.to_string(),
+        }
+    }
 }
 
 /// Opens the chain source that `address` names; nothing is contacted yet. `home` is the data
@@ -131,6 +164,21 @@ pub trait ChainSource: std::fmt::Debug + Send {
     }
     /// Hands `tx` to the network.
     fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
+    /// Changes when somebody else answers from now on: what was said before and after needn't fit.
+    fn generation(&self) -> u64 {
+        0
+    }
+    /// Says that what it told can't be true, which only shows where answers are put together. Returns
+    /// whether somebody else answers from now on.
+    fn distrust(&self, reason: &str) -> bool {
+        let _ = reason;
+        false
+    }
+    /// What a person should know about the sources behind this one, in sentences; each is told once.
+    /// They may be asked for it.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Text that a source sent, made fit for a message: harmless characters, bounded length.

@@ -26,7 +26,8 @@ read or written.
 
 Environment:
   QUORATE_HOME        the data folder, like --home
-  QUORATE_NODE        the chain source, like --node
+  QUORATE_NODE        the chain source, like --node; several are separated by spaces
+  QUORATE_NODE_TIMEOUT  how long to try sources that don't answer, like --node-timeout
   QUORATE_PASSPHRASE  the passphrase of a software key; otherwise it is asked for";
 
 /// Coordinates multi-signature Bitcoin vaults.
@@ -58,9 +59,12 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) home: Option<PathBuf>,
     /// The chain source: http://USER:PASSWORD@HOST:PORT, cookie:PATH@HOST:PORT, simulated or
-    /// simulated:PATH [env: QUORATE_NODE]
+    /// simulated:PATH; repeat it to name others, asked when the first fails [env: QUORATE_NODE]
     #[arg(long, global = true, value_name = "SOURCE")]
-    pub(crate) node: Option<String>,
+    pub(crate) node: Vec<String>,
+    /// How long to try sources that don't answer [env: QUORATE_NODE_TIMEOUT] [default: 10]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) node_timeout: Option<u32>,
     /// Print one JSON document, amounts in satoshi
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -1,10 +1,9 @@
-//! What a command has at hand: the data folder, the chain source, the clock and randomness.
+//! What a command has at hand: the data folder, the chain sources' names, the clock and randomness.
 //! Everything is opened when it is asked for, so that commands that need nothing open nothing.
 
 use crate::args::Global;
 use crate::config;
 use crate::output::Output;
-use quorate_chain::ChainSource;
 use quorate_coordinator::{Coordinator, Error, Moment};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,14 +29,14 @@ impl Context {
         Ok(Coordinator::open(&self.home()?)?.at(Self::now()?))
     }
 
-    /// The chain source's address.
-    pub(crate) fn node(&self) -> Result<String, Error> {
-        config::node(self.global.node.clone())
+    /// The chain sources' addresses, the preferred first.
+    pub(crate) fn nodes(&self) -> Result<Vec<String>, Error> {
+        config::nodes(&self.global.node)
     }
 
-    /// The chain source; nothing is asked of it yet.
-    pub(crate) fn source(&self) -> Result<Box<dyn ChainSource>, Error> {
-        Ok(quorate_chain::open(&self.node()?, &self.home()?)?)
+    /// How long to try sources that don't answer, in seconds, if that was said.
+    pub(crate) const fn node_timeout(&self) -> Option<u32> {
+        self.global.node_timeout
     }
 
     /// Seconds since 1970.

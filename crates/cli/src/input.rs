@@ -265,6 +265,7 @@ mod tests {
                 .into_iter()
                 .map(coin_of)
                 .collect(),
+            as_of: None,
         };
         let coin = |text: &str| coin(text, &coins, "family");
         assert_eq!(coin("ababab:1").unwrap().to_string(), format!("{one}:1"));

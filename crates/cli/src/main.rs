@@ -15,9 +15,11 @@ mod demo;
 mod failure;
 mod files;
 mod input;
+mod origin;
 mod output;
 mod passphrase;
 mod progress;
+mod sources;
 mod table;
 mod terminal;
 

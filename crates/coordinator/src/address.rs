@@ -2,6 +2,7 @@
 
 use crate::freeze::frozen;
 use crate::labels::words;
+use crate::sources::as_of;
 use crate::view::{AddressView, AddressesView, CoinView, CoinsView, VerifyAddressView};
 use crate::{Coordinator, Error, Moment, vault_row};
 use bitcoin::Address;
@@ -88,6 +89,7 @@ impl Coordinator {
             Ok(AddressesView {
                 addresses,
                 findings: crate::homes::findings(tx, &vault)?,
+                as_of: as_of(tx, row.id)?,
             })
         })
     }
@@ -182,7 +184,10 @@ impl Coordinator {
                 .iter()
                 .map(|coin| CoinView::of(tx, &row, &vault, ledger, coin, now))
                 .collect::<Result<_, Error>>()?;
-            Ok(CoinsView { coins })
+            Ok(CoinsView {
+                coins,
+                as_of: as_of(tx, row.id)?,
+            })
         })
     }
 }

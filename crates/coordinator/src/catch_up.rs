@@ -1,5 +1,6 @@
 //! Bringing the home up to date: the ledger first, then what was let go and got lost.
 
+use crate::sources::as_of_all;
 use crate::sync::{SyncError, SyncProgress, sync_at};
 use crate::view::SyncView;
 use crate::{Coordinator, Error, Moment};
@@ -40,6 +41,7 @@ impl Coordinator {
             reorganized: report.reorg_depth.unwrap_or(0),
             rebroadcast: Vec::new(),
             problems,
+            as_of: None,
         };
         view.problems.extend(self.alerts()?);
         self.rebroadcast(source, &mut view)?;
@@ -47,6 +49,8 @@ impl Coordinator {
         if !view.rebroadcast.is_empty() {
             sync_at(&mut self.store, source, progress, now)?;
         }
+        view.problems.extend(source.remarks());
+        view.as_of = self.store.read(as_of_all)?;
         Ok(view)
     }
 

@@ -106,6 +106,10 @@ impl From<ChainError> for Error {
             ChainError::BadAddress { .. } => Self::input("bad_chain_source", error.to_string()),
             ChainError::Unreachable { .. } => Self::chain("unreachable", error.to_string())
                 .hint("check that the node runs and that --node (or QUORATE_NODE) names it, then try again"),
+            ChainError::NoneAnswers { .. } => Self::chain("unreachable", error.to_string())
+                .hint("`quorate source list` shows what each source says; check that one of the nodes runs, then try again"),
+            ChainError::OtherChain { .. } => Self::refused("wrong_network", error.to_string())
+                .hint("name another source with --node, or another home with --home"),
             ChainError::Unauthorized { .. } => Self::chain("unauthorized", error.to_string())
                 .hint("give the node's rpcuser and rpcpassword, or its cookie file: --node cookie:PATH@127.0.0.1:8332"),
             ChainError::BadAnswer { .. } => Self::chain("bad_answer", error.to_string()),

@@ -95,7 +95,10 @@ impl Coordinator {
                 .iter()
                 .map(|coin| CoinView::of(tx, &row, &opened, ledger, coin, now))
                 .collect::<Result<_, _>>()?;
-            Ok(CoinsView { coins })
+            Ok(CoinsView {
+                coins,
+                as_of: crate::sources::as_of(tx, row.id)?,
+            })
         })
     }
 }

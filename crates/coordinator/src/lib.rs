@@ -24,6 +24,7 @@ mod recovery;
 mod review;
 mod setup;
 mod signing;
+mod sources;
 pub mod sync;
 mod threads;
 mod vault;
@@ -36,6 +37,7 @@ pub use proposal::{Choices, Deadline, Hurry, Pick, Renewal, Revision, Spend, Ter
 pub use review::{Request, review_alone};
 pub use setup::NewSetup;
 pub use signing::Incoming;
+pub use sources::sources;
 pub use threads::Threads;
 pub use vault::{NewVault, VaultImport};
 

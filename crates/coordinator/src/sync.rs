@@ -11,10 +11,12 @@ mod blocks;
 mod error;
 mod fork;
 mod mempool;
+mod rescan;
 
 pub use error::SyncError;
+pub(crate) use rescan::{Start, start};
 
-use quorate_chain::{ChainSource, ChainStatus};
+use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::VaultRow;
 use quorate_core::vault::VaultId;
@@ -123,8 +125,27 @@ impl Run<'_> {
         loop {
             let before = self.store.read(|tx| tx.ledger_revision())?;
             self.report.tip = status.tip;
-            if self.round(&status)? == Step::Done {
-                return self.refuse_if_all_left_out();
+            let generation = self.source.generation();
+            match self.round(&status) {
+                // What was told in this round was all told by one source.
+                Ok(Step::Done) if self.source.generation() == generation => {
+                    return self.refuse_if_all_left_out();
+                }
+                Ok(_) => {}
+                // Who answers now needn't know the blocks that another told of: plan anew with it.
+                Err(SyncError::Chain(error @ ChainError::NoneAnswers { .. })) => {
+                    self.source.status()?;
+                    if self.source.generation() == generation {
+                        return Err(error.into());
+                    }
+                }
+                // Noticed only here; perhaps another source tells the truth.
+                Err(SyncError::Chain(ChainError::BadAnswer { reason, .. }))
+                    if self.source.distrust(&reason) =>
+                {
+                    (idle, back) = (0, 0);
+                }
+                Err(error) => return Err(error),
             }
             if self.store.read(|tx| tx.ledger_revision())? == before {
                 idle += 1;
@@ -133,6 +154,11 @@ impl Run<'_> {
             }
             back += u32::from(std::mem::take(&mut self.took_back));
             if idle == IDLE_ROUNDS || back == ROUNDS_BACK {
+                if self.source.distrust("its answers contradict each other") {
+                    (idle, back) = (0, 0);
+                    status = self.source.status()?;
+                    continue;
+                }
                 return Err(SyncError::Moving {
                     source_name: self.source.name().to_owned(),
                 });
@@ -153,10 +179,16 @@ impl Run<'_> {
         {
             return Ok(Step::PlanAnew);
         }
-        if self.followed(status)?.is_empty() {
+        let followed = self.followed(status)?;
+        if followed.is_empty() {
             return Ok(Step::Done);
         }
-        self.follow_mempool()
+        // Before the mempool: what a rescan hasn't found again may wait there.
+        self.store.write(|tx| tx.ledger_rescanned(status.tip))?;
+        if self.follow_mempool()? == Step::PlanAnew {
+            return Ok(Step::PlanAnew);
+        }
+        self.sign_off(&followed, status)
     }
 
     /// The source must be on the vaults' network, and have the chain.
@@ -170,13 +202,44 @@ impl Run<'_> {
                 expected: vault.network,
             });
         }
+        Self::check_caught_up(self.source, status)
+    }
+
+    /// What a source says while it is still downloading would look like lost coins.
+    fn check_caught_up(source: &dyn ChainSource, status: &ChainStatus) -> Result<(), SyncError> {
         match status.syncing {
             Some(share) => Err(SyncError::StillSyncing {
-                source_name: source_name(),
+                source_name: source.name().to_owned(),
                 percent: (share.clamp(0.0, 1.0) * 1000.0).floor() / 10.0,
             }),
             None => Ok(()),
         }
+    }
+
+    /// Writes down who said all this, and when.
+    fn sign_off(
+        &mut self,
+        vaults: &[LedgerVault],
+        status: &ChainStatus,
+    ) -> Result<Step, SyncError> {
+        let dated = self.store.read(|tx| {
+            let mut dated = true;
+            for vault in vaults {
+                dated &= tx
+                    .ledger_origin(vault.row)?
+                    .is_some_and(|o| o.time.is_some());
+            }
+            Ok::<_, SyncError>(dated)
+        })?;
+        let time = match dated {
+            true => None,
+            false => self.source.block_time(status.tip.height)?,
+        };
+        let rows = vaults.iter().map(|vault| vault.row).collect();
+        let (source, now) = (self.source.name(), self.now);
+        self.store
+            .write(|tx| tx.ledger_said(&rows, source, time, now))?;
+        Ok(Step::Done)
     }
 
     /// Vaults in play: all but those that the source is too pruned for.

@@ -188,14 +188,6 @@ impl Coordinator {
         self.vault(name)
     }
 
-    /// Has the next sync look for the vault's coins anew, from `birth` on. The journal stays.
-    pub fn rescan(&mut self, name: &str, birth: Birth) -> Result<(), Error> {
-        self.store.write(|tx| {
-            let row = vault_row(tx, name)?;
-            Ok(tx.ledger_rescan(crate::ledger_row(tx, row.id)?, birth)?)
-        })
-    }
-
     /// One vault.
     pub fn vault(&mut self, name: &str) -> Result<VaultView, Error> {
         let now = self.now;
@@ -256,6 +248,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
                 .to_string())
         })
         .collect::<Result<_, Error>>()?;
+    let balance = balance(tx, row, vault, now)?;
     let mut proposals = BTreeMap::new();
     for (_, head) in tx.proposal_heads(Some(row.id))? {
         let status = head.map_err(Error::from);
@@ -296,7 +289,8 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
             .into_iter()
             .chain(vault.warnings().iter().map(ToString::to_string))
             .collect(),
-        balance: balance(tx, row, vault, now)?,
+        as_of: balance.as_of.clone(),
+        balance,
         proposals,
     })
 }
@@ -318,12 +312,14 @@ fn balance(
 
 /// The sums alone: a list of many vaults doesn't open each of them.
 fn sums(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<BalanceView, Error> {
-    let balance = tx.ledger_balance(crate::ledger_row(tx, vault)?)?;
+    let ledger = crate::ledger_row(tx, vault)?;
+    let balance = tx.ledger_balance(ledger)?;
     Ok(BalanceView {
         confirmed_sat: balance.confirmed.to_sat(),
         pending_sat: balance.pending.to_sat(),
         reserved_sat: reserved(tx, vault, now)?.to_sat(),
         height: balance.height,
+        as_of: tx.ledger_origin(ledger)?.map(Into::into),
         alert: None,
     })
 }

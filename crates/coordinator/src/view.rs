@@ -8,6 +8,7 @@ mod labels;
 mod proposal;
 mod review;
 mod setup;
+mod source;
 mod vault;
 
 pub use homes::{
@@ -25,6 +26,7 @@ pub use setup::{
     AcceptedView, AddedFileView, AddedView, InvitationView, JoinedView, ProvenView, RecordView,
     RestoredView, SetupView, SetupsView, SlotView,
 };
+pub use source::{AsOfView, RescanView, SourceView, SourcesView};
 pub use vault::{
     AddressView, AddressesView, AttestedView, BalanceView, CoinView, CoinsView, CosignerView,
     InitView, PathView, RecoveryView, StandingView, VaultLineView, VaultView, VaultsView,

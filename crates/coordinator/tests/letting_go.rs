@@ -277,7 +277,7 @@ fn a_vault_made_again_finds_its_old_coins_by_its_birthday_or_a_rescan() {
     assert_eq!(balance(&mut home), 70_000);
     let (_folder, mut home) = made_again(None);
     assert_eq!(balance(&mut home), 0);
-    home.rescan("family", quorate_core::ledger::Birth::Height(0))
-        .unwrap();
+    let from = quorate_core::ledger::Birth::Height(0);
+    home.rescan("family", from, &world.chain).unwrap();
     assert_eq!(balance(&mut home), 70_000);
 }

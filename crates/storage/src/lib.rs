@@ -15,6 +15,7 @@ mod ledger;
 mod migrate;
 mod open;
 mod setup;
+mod sources;
 mod tx;
 
 pub use error::StorageError;
@@ -24,9 +25,11 @@ pub use journal::{
     StoredRetirement, StoredVault, StoredWord, TableDifference, Waiting,
 };
 pub use ledger::{
-    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
+    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Origin, Reexamination,
+    Rollback,
 };
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;
 pub use setup::{RevokedSlot, StoredJoin, StoredSetup, StoredSlot};
+pub use sources::StoredSource;
 pub use tx::{ReadTx, WriteTx};

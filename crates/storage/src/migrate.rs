@@ -73,6 +73,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0009_spendable.sql"),
         fill: None,
     },
+    Migration {
+        version: 10,
+        name: "sources",
+        sql: include_str!("../migrations/0010_sources.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

@@ -261,7 +261,11 @@ fn opening_an_older_database_makes_the_tables_anew() {
     }
     let before = store.read(|tx| tx.proposal_heads(None)).unwrap();
     drop(store);
-    let back = "DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
+    let back = "DROP TABLE sources; ALTER TABLE ledger_vault DROP COLUMN source;
+        ALTER TABLE ledger_vault DROP COLUMN cursor_time;
+        ALTER TABLE ledger_vault DROP COLUMN synced_at;
+        ALTER TABLE ledger_vault DROP COLUMN rescan_to;
+        DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
         DROP TABLE attestations; DROP TABLE proofs; DROP TABLE retirements;
         DROP TABLE setup_slots; DROP TABLE setup_revoked; DROP TABLE setups; DROP TABLE joins;
         DROP TABLE recipients; DROP TABLE nonces; DROP TABLE repeated_nonces;

@@ -13,6 +13,7 @@ mod life;
 mod policies;
 mod psbt_parsers;
 mod recovery;
+mod sources;
 mod spending;
 mod subsets;
 mod truth;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Where a node listens and how to log in.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl Http {
                 reconnect = false;
                 continue;
             }
-            return Err(self.explain(&error));
+            return Err(self.explain(&error, max));
         }
     }
 
@@ -127,6 +128,9 @@ impl Http {
         let mut response = self
             .agent
             .post(&self.url)
+            .config()
+            .timeout_global(Some(self.whole(max)))
+            .build()
             .header("Authorization", &basic(login))
             .header("Content-Type", "application/json")
             .send(body)?;
@@ -137,6 +141,28 @@ impl Http {
             status: response.status().as_u16(),
             body: response.body_mut().with_config().limit(max).read_to_vec()?,
         })
+    }
+
+    /// What the node gives without asking who wants it, at most `max` bytes; `None` if it doesn't. A
+    /// connection that was closed meanwhile is opened again once.
+    pub(super) fn get(&self, path: &str, max: u64) -> Option<Vec<u8>> {
+        let again = |error: &ureq::Error| is_broken_connection(error);
+        match self.get_once(path, max) {
+            Err(error) if again(&error) => self.get_once(path, max).ok()?,
+            answer => answer.ok()?,
+        }
+    }
+
+    fn get_once(&self, path: &str, max: u64) -> Result<Option<Vec<u8>>, ureq::Error> {
+        let mut response = self
+            .agent
+            .get(format!("{}{path}", self.url))
+            .config()
+            .timeout_global(Some(self.whole(max)))
+            .build()
+            .call()?;
+        let bytes = response.body_mut().with_config().limit(max).read_to_vec()?;
+        Ok((response.status() == 200).then_some(bytes))
     }
 
     fn credentials(&self) -> Result<String, Failure> {
@@ -164,20 +190,29 @@ impl Http {
         changed
     }
 
-    fn explain(&self, error: &ureq::Error) -> Failure {
+    /// How long a question may take whose answer has at most `max` bytes.
+    fn whole(&self, max: u64) -> Duration {
+        if max <= self.limits.short {
+            self.limits.whole.min(self.limits.quick)
+        } else {
+            self.limits.whole
+        }
+    }
+
+    fn explain(&self, error: &ureq::Error, max: u64) -> Failure {
         let reason = match error {
             ureq::Error::BodyExceedsLimit(_) => return Failure::TooLarge,
             ureq::Error::Timeout(ureq::Timeout::Connect) => format!(
                 "no connection within {} seconds",
-                self.limits.connect.as_secs()
+                self.limits.connect.as_secs_f32()
             ),
             ureq::Error::Timeout(ureq::Timeout::PerRead | ureq::Timeout::PerWrite) => format!(
                 "it stopped answering for {} seconds",
-                self.limits.silence.as_secs()
+                self.limits.silence.as_secs_f32()
             ),
             ureq::Error::Timeout(_) => format!(
                 "it didn't finish its answer within {} seconds",
-                self.limits.whole.as_secs()
+                self.whole(max).as_secs_f32()
             ),
             ureq::Error::HostNotFound => "there is no host of that name".to_owned(),
             ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused => {

@@ -11,6 +11,8 @@ pub(super) struct Limits {
     pub(super) silence: Duration,
     /// Of one question, from connecting to the last byte of the answer.
     pub(super) whole: Duration,
+    /// The same where the answer should be short.
+    pub(super) quick: Duration,
     /// Bytes of an answer that should be short.
     pub(super) short: u64,
     /// Bytes of an answer full of blocks or transactions. One block takes up to 8 MB as hex.
@@ -25,6 +27,7 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             silence: Duration::from_secs(60),
             whole: Duration::from_secs(300),
+            quick: Duration::from_secs(300),
             short: 1 << 20,
             bulk: 64 << 20,
             target: 16 << 20,

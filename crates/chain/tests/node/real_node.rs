@@ -12,8 +12,8 @@ use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use bitcoin::sighash::{EcdsaSighashType, SighashCache};
 use bitcoin::transaction::Version;
 use bitcoin::{
-    Amount, Network, OutPoint, PublicKey, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Witness,
-    ecdsa,
+    Amount, Block, BlockHash, Network, OutPoint, PublicKey, ScriptBuf, Sequence, Transaction, TxIn,
+    TxOut, Witness, ecdsa,
 };
 use quorate_chain::{Broadcast, ChainError, ChainSource, CoreRpc, Simulated};
 use quorate_testkit::Node;
@@ -299,4 +299,25 @@ fn the_simulated_chain_is_judged_as_a_real_one() {
     chain.mine(3).unwrap();
     submit(old_tip + 1);
     assert!(sorted(&client).is_empty() && sorted(&chain).is_empty());
+}
+
+/// A real node's REST interface gives the very same blocks.
+#[test]
+fn blocks_over_rest_are_those_of_json_rpc() {
+    let (with, without) = (Node::start_with(&["-rest=1"]), start());
+    let hashes = with.mine(30);
+    let client = CoreRpc::open(&with.url_userpass()).unwrap();
+    let over_rest = client.blocks(&hashes).unwrap();
+    let one_by_one = CoreRpc::open(&with.url_userpass()).unwrap();
+    let over_rpc: Vec<Block> = hashes
+        .iter()
+        .map(|&hash| one_by_one.blocks(&[hash]).unwrap().remove(0))
+        .collect();
+    assert_eq!(over_rest, over_rpc);
+    // One that doesn't offer it says 404, and nobody notices.
+    let hashes = without.mine(30);
+    let client = CoreRpc::open(&without.url_userpass()).unwrap();
+    let blocks = client.blocks(&hashes).unwrap();
+    let got: Vec<BlockHash> = blocks.iter().map(Block::block_hash).collect();
+    assert_eq!(got, hashes);
 }

@@ -1,6 +1,7 @@
 //! `quorate address`: where a vault can be paid.
 
 use crate::context::Context;
+use crate::origin;
 use crate::output::Answer;
 use crate::table::table;
 use crate::{codes, input, terminal};
@@ -138,5 +139,6 @@ fn list(vault: &str, context: &Context) -> Result<Answer, Error> {
     for finding in &view.findings {
         text.push_str(&format!("note: {}\n", escape(finding)));
     }
+    text.push_str(&origin::line(view.as_of.as_ref(), Context::now()?));
     Answer::new(&view, text)
 }

@@ -2,6 +2,7 @@
 
 use crate::amount::btc;
 use crate::context::Context;
+use crate::origin::origin;
 use crate::output::Answer;
 use crate::table::lines;
 use quorate_coordinator::Error;
@@ -19,15 +20,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     let view = context.coordinator()?.balance(&args.vault)?;
-    let mut text = match view.height {
-        Some(height) => lines(&[
+    let now = Context::now()?;
+    let mut text = match &view.as_of {
+        Some(as_of) => lines(&[
             ("confirmed", btc(view.confirmed_sat)),
             ("pending", btc(view.pending_sat)),
             (
                 "reserved",
                 format!("{} by open proposals", btc(view.reserved_sat)),
             ),
-            ("as of", format!("block {height}")),
+            ("as of", origin(as_of, now)),
         ]),
         None => format!(
             "not known yet: never synced\nnext: quorate sync {}\n",

@@ -3,6 +3,7 @@
 use super::proposal::named_coins;
 use crate::amount::btc;
 use crate::context::Context;
+use crate::origin;
 use crate::output::Answer;
 use crate::table::{short, short_outpoint, table};
 use quorate_coordinator::Error;
@@ -71,8 +72,10 @@ fn mark(args: &MarkArgs, freeze: bool, context: &Context) -> Result<Answer, Erro
 
 fn list(vault: &str, context: &Context) -> Result<Answer, Error> {
     let view = context.coordinator()?.coins(vault)?;
+    let now = Context::now()?;
     if view.coins.is_empty() {
-        return Answer::new(&view, "no coins, as of the last sync\n");
+        let text = format!("no coins\n{}", origin::line(view.as_of.as_ref(), now));
+        return Answer::new(&view, text);
     }
     let rows = view.coins.iter().map(|coin| {
         [
@@ -107,5 +110,6 @@ fn list(vault: &str, context: &Context) -> Result<Answer, Error> {
             "address reused: whoever sees one payment to it sees the others; hand out a new one each time\n",
         );
     }
+    text.push_str(&origin::line(view.as_of.as_ref(), now));
     Answer::new(&view, text)
 }

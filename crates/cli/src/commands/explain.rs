@@ -23,7 +23,7 @@ use topics::TOPICS;
   quorate explain --vault family
   quorate explain --policy 2-of-3-recovery")]
 pub(crate) struct Args {
-    /// A word: vault, descriptor, quorum, psbt, change, timelock, fee, recovery, backup
+    /// A word: vault, descriptor, quorum, psbt, change, timelock, fee, recovery, backup, source
     word: Option<String>,
     /// What this vault means
     #[arg(long, value_name = "NAME", conflicts_with = "word")]

@@ -21,6 +21,7 @@ mod review;
 mod setup;
 mod signer;
 mod simulated;
+mod source;
 mod sync;
 mod vault;
 
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Address(address::Command),
     Sync(sync::Args),
+    /// Where the chain is looked at: which sources answer, and what they say
+    #[command(subcommand)]
+    Source(source::Command),
     Balance(balance::Args),
     /// The coins a vault holds
     #[command(subcommand)]
@@ -90,6 +94,7 @@ impl Command {
             Self::Setup(command) => setup::run(command, context),
             Self::Address(command) => address::run(command, context),
             Self::Sync(args) => sync::run(&args, context),
+            Self::Source(command) => source::run(command, context),
             Self::Balance(args) => balance::run(&args, context),
             Self::Coin(command) => coin::run(command, context),
             Self::Label(command) => label::run(command, context),

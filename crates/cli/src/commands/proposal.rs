@@ -12,8 +12,11 @@ mod show;
 pub(crate) use make::named_coins;
 
 use crate::context::Context;
+use crate::origin;
 use crate::output::Answer;
+use crate::sources::Sources;
 use crate::table::short;
+use quorate_chain::ChainSource;
 use quorate_coordinator::Error;
 use quorate_core::journal::Word;
 use quorate_core::text::escape;
@@ -222,7 +225,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         } => speak(&id, &cosigner, Word::Rejected, Some(&reason), context),
         Command::Show { id } => {
             let view = context.coordinator()?.proposal(&id)?;
-            Answer::new(&view, show::grid(&view))
+            let origin = origin::line(view.as_of.as_ref(), Context::now()?);
+            Answer::new(&view, show::grid(&view) + &origin)
         }
         Command::Review { id } => {
             let view = context.coordinator()?.proposal(&id)?;
@@ -254,8 +258,8 @@ fn broadcast(id: &str, allow_high_fee: bool, context: &Context) -> Result<Answer
     let mut coordinator = context.coordinator()?;
     // A wrong id should be told before the chain source is asked.
     coordinator.proposal(id)?;
-    let source = context.source()?;
-    let view = coordinator.broadcast(id, source.as_ref(), allow_high_fee, Context::moment()?)?;
+    let source = Sources::open(context)?;
+    let view = coordinator.broadcast(id, &*source, allow_high_fee, Context::moment()?)?;
     let how = if view.already_known {
         "was there before, says"
     } else {

@@ -54,7 +54,11 @@ struct ChainView {
 }
 
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
-    let node = context.node()?;
+    // Of several sources the simulated one is meant.
+    let nodes = context.nodes()?;
+    let simulated = nodes.iter().find(|node| node.starts_with("simulated"));
+    let node = simulated.or_else(|| nodes.first()).cloned();
+    let node = node.unwrap_or_default();
     // That chain lies in the data folder, which must be one.
     if node == "simulated" {
         context.coordinator()?;

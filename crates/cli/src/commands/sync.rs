@@ -4,9 +4,12 @@ use super::homes;
 use crate::amount::btc;
 use crate::context::Context;
 use crate::input;
+use crate::origin;
 use crate::output::Answer;
 use crate::progress::Progress;
+use crate::sources::Sources;
 use quorate_coordinator::Error;
+use quorate_core::ledger::Birth;
 use quorate_core::text::escape;
 use std::path::PathBuf;
 
@@ -41,22 +44,36 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     if let (Some(vault), Some(folder)) = (&args.vault, &args.folder) {
         return homes::folder(vault, folder, context);
     }
-    let mut coordinator = context.coordinator()?;
-    // A name that doesn't exist should be known before a long sync, not after it.
-    if let Some(vault) = &args.vault {
-        coordinator.vault_facts(vault)?;
-    }
-    let birth = args
+    let from = args
         .rescan_from
         .as_deref()
         .map(input::birthday)
         .transpose()?;
-    let source = context.source()?;
-    if let (Some(vault), Some(birth)) = (&args.vault, birth) {
-        coordinator.rescan(vault, birth)?;
+    look(args.vault.as_deref(), from, context)
+}
+
+/// Looks at the chain, at the blocks of one vault anew if `from` says from where on.
+pub(crate) fn look(
+    vault: Option<&str>,
+    from: Option<Birth>,
+    context: &Context,
+) -> Result<Answer, Error> {
+    let mut coordinator = context.coordinator()?;
+    // A name that doesn't exist should be known before a long sync, not after it.
+    if let Some(vault) = vault {
+        coordinator.vault_facts(vault)?;
+    }
+    let source = Sources::open(context)?;
+    if let (Some(vault), Some(from)) = (vault, from) {
+        let begun = coordinator.rescan(vault, from, &*source)?;
+        context.output.remark(&format!(
+            "looking at {} from block {} on; if this is stopped, the next sync goes on",
+            escape(&begun.vault),
+            begun.from
+        ));
     }
     let mut progress = Progress::new(context.output);
-    let synced = coordinator.sync(source.as_ref(), Context::moment()?, &mut |step| {
+    let synced = coordinator.sync(&*source, Context::moment()?, &mut |step| {
         progress.step(step)
     });
     progress.end();
@@ -79,7 +96,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     for problem in &view.problems {
         text.push_str(&format!("note: {}\n", escape(problem)));
     }
-    if let Some(vault) = &args.vault {
+    if let Some(vault) = vault {
         let balance = coordinator.balance(vault)?;
         text.push_str(&format!(
             "{}: {} confirmed, {} pending\n",
@@ -88,6 +105,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
             btc(balance.pending_sat)
         ));
     }
+    text.push_str(&origin::line(view.as_of.as_ref(), Context::now()?));
     Answer::new(&view, text)
 }
 

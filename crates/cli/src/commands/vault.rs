@@ -8,12 +8,14 @@ mod export;
 mod import;
 mod key;
 mod recovery;
+mod rescan;
 mod sheet;
 mod show;
 
 pub(crate) use show::described;
 
 use crate::context::Context;
+use crate::origin;
 use crate::output::Answer;
 use quorate_coordinator::Error;
 
@@ -79,6 +81,14 @@ Formats:
   quorate vault import family coldcard-export.txt
   quorate vault import family - < family.txt")]
     Import(import::ImportArgs),
+    /// Look at a vault's blocks anew, from a height or a day on
+    ///
+    /// For payments that were missed, also before the vault's birthday. What is known stays until its
+    /// block is looked at again. If it is stopped, the next `quorate sync` goes on.
+    #[command(after_help = "Examples:
+  quorate vault rescan family --from 840000
+  quorate vault rescan family --from 2024-04-20")]
+    Rescan(rescan::RescanArgs),
     /// Check which devices and programs will refuse the vault, before money goes in
     ///
     /// With --device, the exit code is 1 if it refuses.
@@ -141,12 +151,14 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         Command::Show { vault } => {
             let mut coordinator = context.coordinator()?;
             let view = coordinator.vault(&vault)?;
-            let text = show::described(&view);
+            let origin = origin::line(view.as_of.as_ref(), Context::now()?);
+            let text = show::described(&view) + &origin;
             Answer::new(&view, text)
         }
         Command::Recovery { vault } => recovery::recovery(&vault, context),
         Command::Export(args) => export::export(&args, context),
         Command::Import(args) => import::import(&args, context),
+        Command::Rescan(args) => rescan::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::Backup(args) => backup::backup(&args, context),
         Command::Restore(args) => backup::restore(&args, context),

@@ -12,6 +12,7 @@ mod manners;
 mod people;
 mod processes;
 mod signer;
+mod sources;
 mod spending;
 mod story;
 mod wallet_files;

@@ -3,6 +3,7 @@
 
 use super::{open_all, show, vault_of};
 use crate::facts::{Known, settled};
+use crate::sources::{as_of, as_of_all};
 use crate::view::{ProposalLineView, ProposalsView};
 use crate::{Coordinator, Error, vault_row};
 use bitcoin::Address;
@@ -26,6 +27,10 @@ impl Coordinator {
             let mut view = ProposalsView {
                 proposals: Vec::new(),
                 finished: 0,
+                as_of: match only {
+                    Some(vault) => as_of(tx, vault)?,
+                    None => as_of_all(tx)?,
+                },
             };
             for (id, head) in tx.proposal_heads(only)? {
                 let line = line(tx, &vaults, id, head, all, now);

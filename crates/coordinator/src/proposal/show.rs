@@ -36,6 +36,7 @@ pub(crate) fn view(
     Ok(ProposalView {
         id: known.row.id.to_string(),
         vault: row.name.clone(),
+        as_of: crate::sources::as_of(tx, row.id)?,
         txid: known.txid.to_string(),
         status: status.word().to_owned(),
         memo: known.row.memo.clone(),

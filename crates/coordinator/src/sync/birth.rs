@@ -1,7 +1,7 @@
 //! Where to begin with a vault: at its birth, if that is known.
 
 use super::{Run, Step, SyncError};
-use quorate_chain::ChainStatus;
+use quorate_chain::{ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::Birth;
 
@@ -20,7 +20,7 @@ impl Run<'_> {
         for vault in vaults.iter().filter(|vault| vault.cursor.is_none()) {
             let first = match vault.birth {
                 Birth::Height(height) => height,
-                Birth::Time(time) => match self.first_block_since(status.tip, time)? {
+                Birth::Time(time) => match first_block_since(self.source, status.tip, time)? {
                     Some(height) => height,
                     None => return Ok(Step::PlanAnew),
                 },
@@ -42,25 +42,29 @@ impl Run<'_> {
         }
         Ok(Step::Done)
     }
+}
 
-    /// The lowest block that may have been mined at `time` or later; `None` if the chain shrank.
-    fn first_block_since(&self, tip: BlockId, time: u32) -> Result<Option<u32>, SyncError> {
-        let earliest = time.saturating_sub(TIME_SLACK);
-        let Some(last) = self.source.block_time(tip.height)? else {
-            return Ok(None);
-        };
-        if last < earliest {
-            return Ok(Some(tip.height.saturating_sub(STALE_BLOCKS)));
-        }
-        let (mut low, mut high) = (0, tip.height);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.source.block_time(middle)? {
-                None => return Ok(None),
-                Some(time) if time < earliest => low = middle + 1,
-                Some(_) => high = middle,
-            }
-        }
-        Ok(Some(low))
+/// The lowest block that may have been mined at `time` or later; `None` if the chain shrank.
+pub(super) fn first_block_since(
+    source: &dyn ChainSource,
+    tip: BlockId,
+    time: u32,
+) -> Result<Option<u32>, SyncError> {
+    let earliest = time.saturating_sub(TIME_SLACK);
+    let Some(last) = source.block_time(tip.height)? else {
+        return Ok(None);
+    };
+    if last < earliest {
+        return Ok(Some(tip.height.saturating_sub(STALE_BLOCKS)));
     }
+    let (mut low, mut high) = (0, tip.height);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match source.block_time(middle)? {
+            None => return Ok(None),
+            Some(time) if time < earliest => low = middle + 1,
+            Some(_) => high = middle,
+        }
+    }
+    Ok(Some(low))
 }

@@ -40,10 +40,14 @@ impl Run<'_> {
             };
             let cursor = last.cursor;
             let group = standing_at(&vaults, cursor);
-            let deriver = &mut self.deriver;
-            let matched = self
-                .store
-                .write(|tx| tx.ledger_match_blocks(&group, cursor, &blocks, deriver))?;
+            let (deriver, said_by, now) = (&mut self.deriver, self.source.name(), self.now);
+            let matched = self.store.write(|tx| {
+                let matched = tx.ledger_match_blocks(&group, cursor, &blocks, deriver)?;
+                if matched.is_some() {
+                    tx.ledger_said(&group, said_by, None, now)?;
+                }
+                Ok::<_, SyncError>(matched)
+            })?;
             let Some(matched) = matched else {
                 return Ok(Step::PlanAnew);
             };

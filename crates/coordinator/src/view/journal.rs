@@ -1,5 +1,6 @@
 //! The journal, and what a sync found.
 
+use super::AsOfView;
 use serde::Serialize;
 
 /// What a sync found.
@@ -19,6 +20,8 @@ pub struct SyncView {
     pub rebroadcast: Vec<String>,
     /// What could not be handed out again, and why.
     pub problems: Vec<String>,
+    /// Where all this comes from; `null` without vaults.
+    pub as_of: Option<AsOfView>,
 }
 
 /// The journal.

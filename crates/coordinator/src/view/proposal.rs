@@ -1,5 +1,6 @@
 //! Proposals.
 
+use super::AsOfView;
 use super::ReviewView;
 use serde::Serialize;
 
@@ -10,6 +11,8 @@ pub struct ProposalView {
     pub id: String,
     /// The vault's name.
     pub vault: String,
+    /// Where what is said of the chain comes from.
+    pub as_of: Option<AsOfView>,
     /// Id of the transaction, signed or not.
     pub txid: String,
     /// `collecting`, `ready`, `broadcast`, `confirmed`, …
@@ -73,6 +76,8 @@ pub struct ProposalsView {
     pub proposals: Vec<ProposalLineView>,
     /// Finished ones that aren't listed.
     pub finished: usize,
+    /// Where what is said of the chain comes from: of the vault furthest behind, if there are several.
+    pub as_of: Option<AsOfView>,
 }
 
 /// One proposal in a list.

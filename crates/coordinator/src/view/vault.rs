@@ -1,5 +1,6 @@
 //! Homes, vaults, addresses and coins.
 
+use super::AsOfView;
 use quorate_core::journal::KeyFacts;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,6 +51,8 @@ pub struct VaultView {
     pub warnings: Vec<String>,
     /// The balance, as of the last sync.
     pub balance: BalanceView,
+    /// Where the figures come from.
+    pub as_of: Option<AsOfView>,
     /// Proposals by status.
     pub proposals: BTreeMap<String, usize>,
 }
@@ -136,6 +139,8 @@ pub struct AddressesView {
     pub addresses: Vec<AddressView>,
     /// What to look at: addresses that two homes handed out, or far beyond those in use.
     pub findings: Vec<String>,
+    /// Where what is known of their use comes from.
+    pub as_of: Option<AsOfView>,
 }
 
 /// What a vault is worth, as of `height`.
@@ -151,6 +156,8 @@ pub struct BalanceView {
     pub height: Option<u32>,
     /// That a recovery path is open for some coin, or opens soon.
     pub alert: Option<String>,
+    /// Where the figures come from.
+    pub as_of: Option<AsOfView>,
 }
 
 /// A vault's unspent coins.
@@ -158,6 +165,8 @@ pub struct BalanceView {
 pub struct CoinsView {
     /// Largest first.
     pub coins: Vec<CoinView>,
+    /// Where the figures come from.
+    pub as_of: Option<AsOfView>,
 }
 
 /// A coin.

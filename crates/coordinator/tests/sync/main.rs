@@ -4,5 +4,7 @@
 mod home;
 mod random;
 mod refusals;
+mod rescan;
 mod scenarios;
+mod sources;
 mod world;

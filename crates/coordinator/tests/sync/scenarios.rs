@@ -4,6 +4,7 @@ use crate::home::{Home, first_vault, receive, script_of, second_vault, with_scri
 use crate::world::{World, nobody};
 use bitcoin::{Network, OutPoint, ScriptBuf, Txid};
 use quorate_coordinator::sync::{SyncError, sync_at};
+use quorate_core::chain::BlockId;
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Birth, TxStatus};
 use quorate_core::vault::Vault;
@@ -249,9 +250,15 @@ fn a_birth_height_spares_the_blocks_before_it() {
     assert_eq!(home.balance(&first_vault().0).confirmed.to_sat(), 2);
     // Until it is told better.
     let row = home.row(&first_vault().0).unwrap();
-    home.store
-        .write(|tx| tx.ledger_rescan(row, Birth::Height(0)))
-        .unwrap();
+    let genesis = BlockId {
+        height: 0,
+        hash: world.chain.borrow()[0].block_hash(),
+    };
+    let from_the_start = Some(Birth::Height(1));
+    let begun = home
+        .store
+        .write(|tx| tx.ledger_rescan(row, genesis, from_the_start));
+    assert!(begun.unwrap());
     home.sync_and_check(&world);
     assert_eq!(home.balance(&first_vault().0).confirmed.to_sat(), 3);
 }

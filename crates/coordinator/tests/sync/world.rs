@@ -72,6 +72,19 @@ impl World {
         }
     }
 
+    /// Another node with the same chain up to `height`; the rest waits in its mempool. What it mines
+    /// will differ.
+    pub(crate) fn branch(&self, height: u32) -> Self {
+        let other = Self::new();
+        *other.chain.borrow_mut() = self.chain.borrow().clone();
+        *other.hashes.borrow_mut() = self.hashes.borrow().clone();
+        *other.mempool.borrow_mut() = self.mempool.borrow().clone();
+        *other.made.borrow_mut() = self.made.borrow().clone();
+        other.unique.set(self.unique.get() + 1_000_000);
+        other.disconnect(self.tip().height - height);
+        other
+    }
+
     pub(crate) fn before(&self, call: &'static str, hook: impl FnOnce(&Self) + Send + 'static) {
         self.hooks.borrow_mut().push((call, Box::new(hook)));
     }

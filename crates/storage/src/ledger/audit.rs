@@ -36,7 +36,7 @@ impl ReadTx<'_> {
             (
                 "something is confirmed above its vault's cursor",
                 "SELECT t.id FROM transactions t JOIN ledger_vault v ON v.id = t.vault
-                 WHERE cursor_height IS NOT NULL AND t.height > cursor_height
+                 WHERE cursor_height IS NOT NULL AND t.height > cursor_height AND rescan_to IS NULL
                    AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.height = t.height)",
             ),
         ] {

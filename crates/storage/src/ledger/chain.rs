@@ -66,7 +66,7 @@ impl WriteTx<'_> {
             self.unconfirm(txid)?;
         }
         self.prepare(
-            "UPDATE ledger_vault SET cursor_height = ?1, cursor_hash = ?2
+            "UPDATE ledger_vault SET cursor_height = ?1, cursor_hash = ?2, cursor_time = NULL
              WHERE cursor_height > ?1",
         )?
         .execute((fork.height, fork.hash.as_byte_array()))?;
@@ -104,7 +104,8 @@ impl WriteTx<'_> {
         for sql in [
             "DELETE FROM coins WHERE vault = ?1",
             "DELETE FROM transactions WHERE vault = ?1",
-            "UPDATE ledger_vault SET cursor_height = NULL, cursor_hash = NULL WHERE id = ?1",
+            "UPDATE ledger_vault SET cursor_height = NULL, cursor_hash = NULL, cursor_time = NULL,
+                 rescan_to = NULL WHERE id = ?1",
         ] {
             self.prepare(sql)?.execute([vault.0])?;
         }

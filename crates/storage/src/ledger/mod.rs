@@ -11,6 +11,7 @@ mod audit;
 mod chain;
 mod codec;
 mod mempool;
+mod origin;
 mod payees;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
@@ -23,6 +24,7 @@ mod vaults;
 
 pub use chain::Rollback;
 pub use mempool::{Difference, Reexamination};
+pub use origin::Origin;
 pub use query::{CoinFilter, CoinOrder};
 pub use scan::Matched;
 pub use scripts::Deriver;

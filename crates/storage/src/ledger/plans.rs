@@ -5,11 +5,12 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 11] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
     ("known.rs", include_str!("../journal/known.rs")),
     ("mempool.rs", include_str!("mempool.rs")),
+    ("origin.rs", include_str!("origin.rs")),
     ("payees.rs", include_str!("payees.rs")),
     ("query.rs", include_str!("query.rs")),
     ("scan.rs", include_str!("scan.rs")),

@@ -47,6 +47,7 @@ impl WriteTx<'_> {
                 return Ok(None);
             }
         }
+        self.make_room(vaults, blocks)?;
         let mut matched = Matched::default();
         for block in blocks {
             let transactions = block.transactions();
@@ -60,10 +61,10 @@ impl WriteTx<'_> {
         }
         let id = last.id();
         let mut advance = self.prepare(
-            "UPDATE ledger_vault SET cursor_height = ?2, cursor_hash = ?3 WHERE id = ?1",
+            "UPDATE ledger_vault SET cursor_height = ?2, cursor_hash = ?3, cursor_time = ?4 WHERE id = ?1",
         )?;
         for vault in vaults {
-            advance.execute((vault.0, id.height, id.hash.as_byte_array()))?;
+            advance.execute((vault.0, id.height, id.hash.as_byte_array(), last.time()))?;
         }
         self.prune_blocks()?;
         self.ledger_touch()?;

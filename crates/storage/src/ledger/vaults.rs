@@ -25,7 +25,7 @@ pub struct LedgerVault {
     pub cursor: Option<BlockId>,
 }
 
-fn columns(birth: Birth) -> (Option<u32>, Option<u32>) {
+pub(super) fn columns(birth: Birth) -> (Option<u32>, Option<u32>) {
     match birth {
         Birth::Height(height) => (Some(height), None),
         Birth::Time(time) => (None, Some(time)),
@@ -114,22 +114,17 @@ impl WriteTx<'_> {
         Ok(row)
     }
 
-    /// Forgets everything about a vault and has it matched anew from `birth` on.
-    pub fn ledger_rescan(&self, vault: VaultRow, birth: Birth) -> Result<(), StorageError> {
-        let (height, time) = columns(birth);
-        self.prepare("UPDATE ledger_vault SET birth_height = ?2, birth_time = ?3 WHERE id = ?1")?
-            .execute((vault.0, height, time))?;
-        self.forget(vault)
-    }
-
     /// Places the cursor of a vault that has none yet at the last block before its birth. `false` if
     /// it has one by now, or if `block` isn't of the chain that the others followed.
     pub fn ledger_start_at(&self, vault: VaultRow, block: BlockId) -> Result<bool, StorageError> {
         if self.ledger_cursor(vault)?.is_some() || !self.remember_block(block)? {
             return Ok(false);
         }
-        self.prepare("UPDATE ledger_vault SET cursor_height = ?2, cursor_hash = ?3 WHERE id = ?1")?
-            .execute((vault.0, block.height, block.hash.as_byte_array()))?;
+        self.prepare(
+            "UPDATE ledger_vault SET cursor_height = ?2, cursor_hash = ?3, cursor_time = NULL
+             WHERE id = ?1",
+        )?
+        .execute((vault.0, block.height, block.hash.as_byte_array()))?;
         self.ledger_touch()?;
         Ok(true)
     }

@@ -1,5 +1,7 @@
 //! Random histories: whatever happens, in whatever order, all three say the same afterwards.
 
+#![allow(clippy::print_stdout, reason = "a history is told by its seed")]
+
 use super::world::World;
 use bdk_wallet::KeychainKind;
 use bitcoin::{OutPoint, Transaction};

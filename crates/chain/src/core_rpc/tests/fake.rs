@@ -12,6 +12,7 @@ use std::thread;
 #[derive(Debug, Clone)]
 pub(super) struct Request {
     authorization: String,
+    path: String,
     pub(super) body: Value,
 }
 
@@ -34,6 +35,8 @@ impl Request {
 pub(super) enum Reply {
     /// Status and body, properly framed.
     Json(u16, String),
+    /// The same with bytes.
+    Bytes(Vec<u8>),
     /// A good answer, after which the connection is closed without a word.
     ThenClose(String),
     /// Just these bytes, and the end.
@@ -56,6 +59,18 @@ pub(super) struct Fake {
 
 impl Fake {
     pub(super) fn start(handler: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with_rest(handler, |_| Reply::Json(404, String::new()))
+    }
+
+    /// The same with answers to REST requests, which are not among [`Self::requests`].
+    pub(super) fn with_rest(
+        handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+        rest: impl Fn(&str) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let handler = move |request: &Request| match request.path.strip_prefix("/rest/") {
+            Some(path) => rest(path),
+            None => handler(request),
+        };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let fake = Self {
             port: listener.local_addr().unwrap().port(),
@@ -133,10 +148,13 @@ fn serve(
 ) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read_request(&mut reader) {
-        requests.lock().unwrap().push(request.clone());
+        if request.path == "/" {
+            requests.lock().unwrap().push(request.clone());
+        }
         let (bytes, goes_on) = match handler(&request) {
-            Reply::Json(status, body) => (framed(status, &body), true),
-            Reply::ThenClose(body) => (framed(200, &body), false),
+            Reply::Json(status, body) => (framed(status, body.as_bytes()), true),
+            Reply::Bytes(body) => (framed(200, &body), true),
+            Reply::ThenClose(body) => (framed(200, body.as_bytes()), false),
             Reply::Raw(bytes) => (bytes, false),
             Reply::Close => (Vec::new(), false),
             Reply::Stall => {
@@ -170,9 +188,10 @@ fn serve(
     }
 }
 
-fn framed(status: u16, body: &str) -> Vec<u8> {
+fn framed(status: u16, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+    let head = format!("HTTP/1.1 {status} Whatever\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 /// The next request on the connection; `None` when the client is gone.
@@ -180,6 +199,8 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     let mut length = 0;
     let mut authorization = String::new();
     let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.to_owned();
     loop {
         line.clear();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -199,8 +220,13 @@ fn read_request(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    let body = match body.as_slice() {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).ok()?,
+    };
     Some(Request {
         authorization,
-        body: serde_json::from_slice(&body).ok()?,
+        path,
+        body,
     })
 }

@@ -1,7 +1,7 @@
 //! The words that a person meets, each in a few sentences.
 
 /// Word and explanation.
-pub(super) const TOPICS: [(&str, &str); 9] = [
+pub(super) const TOPICS: [(&str, &str); 10] = [
     (
         "vault",
         "A vault is money that several keys guard together. Its rules stand in the script of every \
@@ -66,5 +66,14 @@ pub(super) const TOPICS: [(&str, &str); 9] = [
          every key: quorate vault export NAME -o FILE. Labels, proposals and who signed are in the data \
          folder and its journal, quorate journal export; the money doesn't depend on them. Try it: import the \
          descriptor elsewhere, and compare id and first addresses.",
+    ),
+    (
+        "source",
+        "A chain source is the node or server that Quorate asks about the chain. It can't alter a transaction, \
+         since everything must hash to what was asked for, but it can keep quiet about some and make others \
+         up: best is one of your own. Every figure says which source it is from, at which block, and how old \
+         it is. Name several with --node: when the first fails the next is asked, and they are compared. One \
+         that failed is left alone for a while, twice as long each time; quorate source list shows it. \
+         Payments that were missed are found by quorate vault rescan.",
     ),
 ];

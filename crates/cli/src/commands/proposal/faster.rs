@@ -5,6 +5,8 @@ use super::make::named_coins;
 use super::show;
 use crate::context::Context;
 use crate::output::Answer;
+use crate::sources::Sources;
+use quorate_chain::ChainSource;
 use quorate_coordinator::{Error, Hurry, Revision};
 
 #[derive(clap::Args)]
@@ -57,7 +59,7 @@ pub(super) fn hurry(args: &HurryArgs, context: &Context) -> Result<Answer, Error
         &mut coordinator,
     )?;
     let fee = args.fee.resolve(context)?;
-    let source = context.source()?;
+    let source = Sources::open(context)?;
     let mut view = None;
     for coin in coins {
         let package = source.package(&coin.txid)?.ok_or_else(|| {

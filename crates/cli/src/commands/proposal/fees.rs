@@ -2,7 +2,9 @@
 
 use crate::amount;
 use crate::context::Context;
+use crate::sources::Sources;
 use bitcoin::FeeRate;
+use quorate_chain::ChainSource;
 use quorate_coordinator::Error;
 use quorate_core::spend::RELAY_FLOOR;
 
@@ -36,7 +38,7 @@ impl FeeArgs {
                 floor: floor(rate, context),
             });
         };
-        let source = context.source()?;
+        let source = Sources::open(context)?;
         let floor = source.relay_floor()?.unwrap_or(RELAY_FLOOR);
         let estimate = source.fee_rate(blocks)?.ok_or_else(|| {
             Error::refused(
@@ -60,7 +62,7 @@ fn floor(rate: FeeRate, context: &Context) -> FeeRate {
     if rate >= USUAL_FLOOR {
         return RELAY_FLOOR;
     }
-    let asked = context.source().ok();
+    let asked = Sources::open(context).ok();
     let asked = asked.and_then(|source| source.relay_floor().ok().flatten());
     asked.unwrap_or(RELAY_FLOOR)
 }

@@ -3,6 +3,7 @@
 use crate::amount::btc;
 use crate::context::Context;
 use crate::date;
+use crate::origin;
 use crate::output::Answer;
 use crate::table::{grid, short};
 use quorate_coordinator::Error;
@@ -16,10 +17,10 @@ pub(super) fn list(vault: Option<&str>, all: bool, context: &Context) -> Result<
     // A program chooses by the status.
     let all = all || !context.output.is_chatty();
     let view = context.coordinator()?.proposals(vault, all)?;
-    Answer::new(&view, screen(&view))
+    Answer::new(&view, screen(&view, Context::now()?))
 }
 
-fn screen(view: &ProposalsView) -> String {
+fn screen(view: &ProposalsView, now: u64) -> String {
     let more = match view.finished {
         0 => String::new(),
         1 => "1 finished proposal isn't listed, --all shows it\n".to_owned(),
@@ -60,7 +61,7 @@ fn screen(view: &ProposalsView) -> String {
             text.push_str(&format!("  next: {}\n", escape(next)));
         }
     }
-    text + &more
+    text + &more + &origin::line(view.as_of.as_ref(), now)
 }
 
 /// What is missing, in a word or two.
@@ -142,10 +143,11 @@ mod tests {
     #[test]
     fn a_line_says_what_of_whom_by_when_and_what_next_in_80_columns() {
         let view = ProposalsView {
+            as_of: None,
             proposals: vec![line("collecting")],
             finished: 3,
         };
-        let text = screen(&view);
+        let text = screen(&view, 0);
         for part in [
             "cdcdcdcdcdcd  collecting  20000000.00000000 BTC  1 of 2 signatures  2027-01-15 08:00",
             "\n  family \"invoice 17 \\u{1b}[2J\" to bcrt1qkfzg",
@@ -162,8 +164,9 @@ mod tests {
                 ..line("collecting")
             }],
             finished: 0,
+            as_of: None,
         };
-        for row in screen(&usual).lines() {
+        for row in screen(&usual, 0).lines() {
             assert!(row.chars().count() <= WIDTH, "{row}");
         }
     }
@@ -178,8 +181,9 @@ mod tests {
         let view = ProposalsView {
             proposals: vec![broken, line("ready")],
             finished: 0,
+            as_of: None,
         };
-        let text = screen(&view);
+        let text = screen(&view, 0);
         assert!(
             text.contains(
                 "\n  the stored proposal can't be used\n  next: quorate journal verify\n"

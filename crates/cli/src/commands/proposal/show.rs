@@ -192,6 +192,7 @@ mod tests {
         ProposalView {
             id: "cd".repeat(32),
             vault: "family".to_owned(),
+            as_of: None,
             txid: "ef".repeat(32),
             status: "collecting".to_owned(),
             memo: Some("pay \u{202e}evil\x1b[2J".to_owned()),
