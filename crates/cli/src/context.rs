@@ -4,6 +4,7 @@
 use crate::args::Global;
 use crate::config;
 use crate::output::Output;
+use crate::sources::Sources;
 use quorate_coordinator::{Coordinator, Error, Moment};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,6 +33,11 @@ impl Context {
     /// The chain sources' addresses, the preferred first.
     pub(crate) fn nodes(&self) -> Result<Vec<String>, Error> {
         config::nodes(&self.global.node)
+    }
+
+    /// The chain sources, behind one; nothing is asked of them yet.
+    pub(crate) fn source(&self) -> Result<Sources<'_>, Error> {
+        Sources::open(self)
     }
 
     /// How long to try sources that don't answer, in seconds, if that was said.

@@ -3,12 +3,13 @@
 
 use crate::config;
 use crate::context::{Context, entropy};
-use quorate_chain::Failover;
 use quorate_chain::failover::{Clock, Patience, open_all};
+use quorate_chain::{ChainSource, Failover};
+use quorate_coordinator::view::SourcesView;
 use quorate_coordinator::{Coordinator, Error};
 use quorate_core::text::escape;
 use std::cell::Cell;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -47,19 +48,25 @@ impl<'a> Sources<'a> {
         let failover = Failover::new(sources, health, network, patience.schedule(), clock)?;
         Ok(Self { failover, context })
     }
+
+    /// Looks at each of them.
+    pub(crate) fn look(&mut self) -> SourcesView {
+        quorate_coordinator::sources(&mut self.failover)
+    }
 }
 
+/// To whom there is one source.
 impl Deref for Sources<'_> {
-    type Target = Failover;
+    type Target = dyn ChainSource;
 
-    fn deref(&self) -> &Failover {
+    fn deref(&self) -> &Self::Target {
         &self.failover
     }
 }
 
-impl DerefMut for Sources<'_> {
-    fn deref_mut(&mut self) -> &mut Failover {
-        &mut self.failover
+impl AsRef<dyn ChainSource> for Sources<'_> {
+    fn as_ref(&self) -> &(dyn ChainSource + 'static) {
+        &self.failover
     }
 }
 

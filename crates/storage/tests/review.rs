@@ -162,7 +162,11 @@ fn a_home_from_before_is_filled_in_when_it_is_opened() {
     Connection::open(&path)
         .unwrap()
         .execute_batch(
-            "DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
+            "DROP TABLE sources; ALTER TABLE ledger_vault DROP COLUMN source;
+             ALTER TABLE ledger_vault DROP COLUMN cursor_time;
+             ALTER TABLE ledger_vault DROP COLUMN synced_at;
+             ALTER TABLE ledger_vault DROP COLUMN rescan_to;
+             DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
              DROP TABLE attestations; DROP TABLE proofs; DROP TABLE retirements;
              DROP TABLE setup_slots; DROP TABLE setup_revoked; DROP TABLE setups; DROP TABLE joins;
              DROP TABLE recipients; DROP TABLE nonces; DROP TABLE repeated_nonces;

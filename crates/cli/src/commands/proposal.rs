@@ -14,9 +14,7 @@ pub(crate) use make::named_coins;
 use crate::context::Context;
 use crate::origin;
 use crate::output::Answer;
-use crate::sources::Sources;
 use crate::table::short;
-use quorate_chain::ChainSource;
 use quorate_coordinator::Error;
 use quorate_core::journal::Word;
 use quorate_core::text::escape;
@@ -258,8 +256,8 @@ fn broadcast(id: &str, allow_high_fee: bool, context: &Context) -> Result<Answer
     let mut coordinator = context.coordinator()?;
     // A wrong id should be told before the chain source is asked.
     coordinator.proposal(id)?;
-    let source = Sources::open(context)?;
-    let view = coordinator.broadcast(id, &*source, allow_high_fee, Context::moment()?)?;
+    let source = context.source()?;
+    let view = coordinator.broadcast(id, source.as_ref(), allow_high_fee, Context::moment()?)?;
     let how = if view.already_known {
         "was there before, says"
     } else {

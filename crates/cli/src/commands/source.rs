@@ -4,7 +4,6 @@ use crate::context::Context;
 use crate::date;
 use crate::origin::{ago, span};
 use crate::output::Answer;
-use crate::sources::Sources;
 use crate::table::lines;
 use quorate_coordinator::view::{SourceView, SourcesView};
 use quorate_coordinator::{Error, Kind};
@@ -30,8 +29,8 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     let Command::List = command;
     let now = Context::now()?;
-    let mut sources = Sources::open(context)?;
-    let view = quorate_coordinator::sources(&mut sources);
+    let mut sources = context.source()?;
+    let view = sources.look();
     let none = view.sources.iter().all(|source| !source.reachable);
     let error = none.then(|| {
         let count = match view.sources.len() {

@@ -7,7 +7,6 @@ use crate::input;
 use crate::origin;
 use crate::output::Answer;
 use crate::progress::Progress;
-use crate::sources::Sources;
 use quorate_coordinator::Error;
 use quorate_core::ledger::Birth;
 use quorate_core::text::escape;
@@ -63,9 +62,9 @@ pub(crate) fn look(
     if let Some(vault) = vault {
         coordinator.vault_facts(vault)?;
     }
-    let source = Sources::open(context)?;
+    let source = context.source()?;
     if let (Some(vault), Some(from)) = (vault, from) {
-        let begun = coordinator.rescan(vault, from, &*source)?;
+        let begun = coordinator.rescan(vault, from, source.as_ref())?;
         context.output.remark(&format!(
             "looking at {} from block {} on; if this is stopped, the next sync goes on",
             escape(&begun.vault),
@@ -73,7 +72,7 @@ pub(crate) fn look(
         ));
     }
     let mut progress = Progress::new(context.output);
-    let synced = coordinator.sync(&*source, Context::moment()?, &mut |step| {
+    let synced = coordinator.sync(source.as_ref(), Context::moment()?, &mut |step| {
         progress.step(step)
     });
     progress.end();
