@@ -25,6 +25,7 @@ pub use journal::{
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
+    Watched,
 };
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;

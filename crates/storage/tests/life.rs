@@ -261,7 +261,9 @@ fn opening_an_older_database_makes_the_tables_anew() {
     }
     let before = store.read(|tx| tx.proposal_heads(None)).unwrap();
     drop(store);
-    let back = "DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
+    let back = "DROP TRIGGER coins_status_made; DROP TRIGGER coins_status_gone;
+        DROP TRIGGER coins_status_changed; DROP TABLE script_status;
+        DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
         DROP TABLE attestations; DROP TABLE proofs; DROP TABLE retirements;
         DROP TABLE setup_slots; DROP TABLE setup_revoked; DROP TABLE setups; DROP TABLE joins;
         DROP TABLE recipients; DROP TABLE nonces; DROP TABLE repeated_nonces;

@@ -10,6 +10,7 @@ mod apply;
 mod audit;
 mod chain;
 mod codec;
+mod histories;
 mod mempool;
 mod payees;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod state;
 mod vaults;
 
 pub use chain::Rollback;
+pub use histories::Watched;
 pub use mempool::{Difference, Reexamination};
 pub use query::{CoinFilter, CoinOrder};
 pub use scan::Matched;
