@@ -1,7 +1,7 @@
 //! Headers and proofs: that what is listed is in blocks of the chain whose tip the source names.
-//! The last two weeks of headers are linked to each other, to that tip, and to where we stood; older
-//! blocks stand each on its own work, since linking them all would cost as much as reading every
-//! header there is.
+//! Headers are linked to each other, to that tip, and to where we stood: those since then, those that
+//! the ledger remembers, and down to our lowest new transaction if that is not older than a year.
+//! Older blocks stand each on its own work: linking all would mean to read every header there is.
 
 use super::histories::Gathered;
 use super::{Run, SyncError};
@@ -12,14 +12,16 @@ use quorate_core::chain::BlockId;
 use quorate_core::ledger::{CheckedBlock, Proven};
 use std::collections::BTreeMap;
 
-/// Headers that are linked: as many blocks as the ledger remembers.
-const LINKED: u32 = 2016;
+/// Headers that are linked in any case: as many blocks as the ledger remembers.
+const REMEMBERED: u32 = 2016;
+/// Headers that are linked at most, a year of them: 4 MB, as much as a few blocks.
+const LINKED: u32 = 52_560;
 
 /// What was proven.
 pub(super) struct Proof {
     /// Blocks with our transactions in them, from the lowest on.
     pub(super) blocks: Vec<CheckedBlock>,
-    /// The chain's blocks from where we stood to the tip, as far as they were linked.
+    /// The chain's blocks from where we stood to the tip, as far as they are to be remembered.
     pub(super) path: Vec<BlockId>,
 }
 
@@ -31,7 +33,8 @@ impl Run<'_> {
         source: &dyn ScriptSource,
         gathered: &Gathered,
     ) -> Result<Option<Proof>, SyncError> {
-        let Some((mut headers, path)) = self.link(tip, source)? else {
+        let lowest = gathered.confirmed.keys().next().copied();
+        let Some((mut headers, path)) = self.link(tip, lowest, source)? else {
             return Ok(None);
         };
         let heights = gathered.confirmed.keys();
@@ -92,26 +95,29 @@ impl Run<'_> {
         Ok(Some(Proof { blocks, path }))
     }
 
-    /// Headers by height that lead to the tip, and their ids. `None`: plan anew.
+    /// Headers by height that lead to the tip, from `lowest` on where that is cheap, and the ids of
+    /// those to be remembered. `None`: plan anew.
     #[expect(clippy::type_complexity, reason = "two lists that are made together")]
     fn link(
         &mut self,
         tip: BlockId,
+        lowest: Option<u32>,
         source: &dyn ScriptSource,
     ) -> Result<Option<(BTreeMap<u32, Header>, Vec<BlockId>)>, SyncError> {
         let vaults = self.store.read(|tx| tx.ledger_vaults())?;
         let cursors: Vec<Option<BlockId>> = vaults.iter().map(|vault| vault.cursor).collect();
-        let lowest = cursors
+        let next = cursors
             .iter()
             .map(|c| c.map_or(0, |c| c.height.saturating_add(1)));
-        let room = tip.height.saturating_sub(LINKED - 1);
-        let from = lowest.min().unwrap_or(0).max(room);
+        let back = |count: u32| tip.height.saturating_sub(count - 1);
+        let since = next.min().unwrap_or(0).max(back(REMEMBERED));
+        let from = since.min(lowest.unwrap_or(since)).max(back(LINKED));
         let above = tip.height.saturating_add(1);
         let list = match above.saturating_sub(from) {
             0 => Vec::new(),
             count => source.headers_from(from, count)?,
         };
-        let ids: Vec<BlockId> = (from..)
+        let mut ids: Vec<BlockId> = (from..)
             .zip(&list)
             .map(|(height, header)| BlockId {
                 height,
@@ -124,16 +130,19 @@ impl Run<'_> {
         let stood = cursors.into_iter().flatten().all(|cursor| {
             let here = ids.iter().find(|id| id.height == cursor.height);
             let below = list.first().filter(|_| cursor.height + 1 == from);
-            here.is_none_or(|id| *id == cursor)
+            (cursor.height != tip.height || cursor == tip)
+                && here.is_none_or(|id| *id == cursor)
                 && below.is_none_or(|first| first.prev_blockhash == cursor.hash)
         });
-        if !stood || !linked.all(|link| link) || ids.last().is_some_and(|last| *last != tip) {
+        let arrived = from > tip.height || ids.last() == Some(&tip);
+        if !stood || !arrived || !linked.all(|link| link) {
             self.blame(
                 tip,
                 format!("its headers from {from} on don't lead to its best block {tip}"),
             )?;
             return Ok(None);
         }
+        ids.retain(|id| id.height >= since);
         Ok(Some(((from..).zip(list).collect(), ids)))
     }
 }

@@ -159,6 +159,9 @@ impl ScriptSource for World {
         {
             first.time += 1;
         }
+        if self.lie.get() == Some(Lie::NoHeaders) {
+            headers.clear();
+        }
         Ok(headers)
     }
 }

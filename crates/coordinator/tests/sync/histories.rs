@@ -196,3 +196,44 @@ fn many_blocks_are_written_in_parts_that_can_be_interrupted() {
     assert_eq!(heights, [40, 60]);
     home.check(&world);
 }
+
+#[test]
+fn t29_old_blocks_are_linked_to_the_tip() {
+    let world = World::by_script();
+    let deposit = world.pay(receive(0), 50_000);
+    world.mine();
+    world.mine_empty(2_100);
+    let mut home = Home::new();
+    world.lie.set(Some(Lie::OtherHeaders));
+    let error = home.sync(&world).unwrap_err().to_string();
+    assert!(
+        error.contains("its headers from 1 on don't lead"),
+        "{error}"
+    );
+    world.lie.set(None);
+    home.sync_and_check(&world);
+    assert!(matches!(home.status(&deposit), TxStatus::Confirmed(block) if block.height == 1));
+    // What is remembered is as much as after a sync by blocks.
+    let remembered = |home: &mut Home| {
+        let all = home
+            .store
+            .read(|tx| tx.ledger_blocks_below(u32::MAX, 5_000));
+        let all: Result<Vec<_>, quorate_storage::StorageError> = all;
+        all.unwrap()
+    };
+    let mut other = Home::new();
+    world.by_script.set(false);
+    other.sync_and_check(&world);
+    let (ours, theirs) = (remembered(&mut home), remembered(&mut other));
+    assert_eq!(ours[..2_016], theirs[..2_016]);
+}
+
+#[test]
+fn t29_fewer_headers_than_there_are_is_no_tip() {
+    let world = World::by_script();
+    world.mine_empty(3);
+    let mut home = Home::new();
+    world.lie.set(Some(Lie::NoHeaders));
+    let error = home.sync(&world).unwrap_err().to_string();
+    assert!(error.contains("don't lead to its best block"), "{error}");
+}

@@ -30,6 +30,7 @@ pub(crate) enum Lie {
     OtherBlock,
     Proof,
     OtherHeaders,
+    NoHeaders,
 }
 
 pub(crate) struct World {
