@@ -8,7 +8,7 @@ use bitcoin::consensus::encode::deserialize_hex;
 use bitcoin::hashes::{Hash, sha256};
 use bitcoin::{Script, Txid};
 use serde_json::{Value, json};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -28,6 +28,7 @@ const START: &str = "from electrumx.cli.electrumx_server import main; main()";
 pub struct ElectrumServer {
     process: Child,
     port: u16,
+    tls_port: Option<u16>,
     folder: Folder,
 }
 
@@ -41,8 +42,34 @@ impl ElectrumServer {
     /// When there is no such Python, or the server doesn't come up.
     #[must_use]
     pub fn start(node: &Node) -> Self {
+        Self::launch(node, None)
+    }
+
+    /// The same, also over TLS with this certificate and its key, both in PEM form.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_with_tls(node: &Node, certificate: &str, key: &str) -> Self {
+        Self::launch(node, Some([certificate, key]))
+    }
+
+    fn launch(node: &Node, tls: Option<[&str; 2]>) -> Self {
         let folder = Folder::new("electrum-server");
         let port = free_port();
+        let tls_port = tls.map(|_| free_port());
+        let mut services = format!("tcp://127.0.0.1:{port}");
+        if let Some(port) = tls_port {
+            services.push_str(&format!(",ssl://127.0.0.1:{port}"));
+        }
+        let [certificate, key] =
+            ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+        for (path, text) in [&certificate, &key]
+            .into_iter()
+            .zip(tls.into_iter().flatten())
+        {
+            fs::write(path, text).expect("a file");
+        }
         let log = File::create(folder.path().join("log")).expect("a file");
         let process = Command::new(python())
             .args(["-c", START])
@@ -52,7 +79,9 @@ impl ElectrumServer {
             .env("DB_ENGINE", "leveldb")
             .env("DB_DIRECTORY", folder.path())
             .env("DAEMON_URL", node.url_userpass())
-            .env("SERVICES", format!("tcp://127.0.0.1:{port}"))
+            .env("SERVICES", services)
+            .env("SSL_CERTFILE", certificate)
+            .env("SSL_KEYFILE", key)
             .env("PEER_DISCOVERY", "off")
             .env("PEER_ANNOUNCE", "")
             .env("ALLOW_ROOT", "1")
@@ -69,6 +98,7 @@ impl ElectrumServer {
         let mut server = Self {
             process,
             port,
+            tls_port,
             folder,
         };
         server.until("the server doesn't come up", |server| {
@@ -83,6 +113,17 @@ impl ElectrumServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("electrum://127.0.0.1:{}", self.port)
+    }
+
+    /// The chain source over TLS with its certificate, when the server was started so.
+    #[must_use]
+    pub fn tls_url(&self) -> Option<String> {
+        let file = self.folder.path().join("certificate.pem");
+        let port = self.tls_port?;
+        Some(format!(
+            "electrums://127.0.0.1:{port}?cert={}",
+            file.display()
+        ))
     }
 
     /// Waits until the server stands where its node stands.
