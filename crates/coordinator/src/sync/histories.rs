@@ -19,9 +19,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Transactions written at once: bounds the time others wait for the write lock.
 const TOGETHER: usize = 2_000;
-/// Times that new payments may lead to further addresses. Each time there are 200 more; who pays
-/// that many of somebody's addresses in order makes them up.
-const EXTENSIONS: u32 = 1_000;
+/// Times that new payments may lead to further addresses, 200 each: a source can make up payments
+/// to whatever it is asked about, and addresses once derived stay.
+const EXTENSIONS: u32 = 100;
 
 /// What the source lists that the ledger doesn't know, and what is known of it.
 #[derive(Default)]
@@ -105,7 +105,9 @@ impl Run<'_> {
                 gathered.transactions.extend(new);
             }
         }
-        Err(self.bad("it lists payments to ever more addresses").into())
+        let reason = "it lists payments to ever more addresses; if the vaults really have used 20,000 \
+                      more, go on with another sync";
+        Err(self.bad(reason).into())
     }
 
     /// Holds a script's history against what the ledger knows. `false`: plan anew.

@@ -55,6 +55,12 @@ impl ScriptSource for World {
     fn statuses(&self, scripts: &[ScriptBuf]) -> Result<Vec<Option<ScriptStatus>>, ChainError> {
         self.answer("statuses")?;
         let histories = histories(self);
+        if self.lie.get() == Some(Lie::EverMore) {
+            // Of the last one, so that it isn't asked about more than it needs to make up.
+            let last = scripts.len() - 1;
+            let made_up = |n| (n == last).then_some(ScriptStatus([7; 32]));
+            return Ok((0..scripts.len()).map(made_up).collect());
+        }
         let statuses = scripts.iter().map(|script| {
             let history = histories.get(script);
             history.and_then(|history| ScriptStatus::of(history))
@@ -71,6 +77,16 @@ impl ScriptSource for World {
             let mut history = all.get(script).cloned().unwrap_or_default();
             match self.lie.get() {
                 Some(Lie::Omits) if !history.is_empty() => drop(history.remove(0)),
+                Some(Lie::EverMore) => {
+                    let tx = self.tx(&[self.foreign()], &[(script.clone(), 1)]);
+                    self.mempool
+                        .borrow_mut()
+                        .insert(tx.compute_txid(), tx.clone());
+                    history = vec![Listed {
+                        txid: tx.compute_txid(),
+                        at: ListedAt::Mempool,
+                    }];
+                }
                 Some(Lie::AboveTip) => {
                     for listed in &mut history {
                         listed.at = ListedAt::Block(self.tip().height + 1);

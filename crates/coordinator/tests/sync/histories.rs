@@ -237,3 +237,17 @@ fn t29_fewer_headers_than_there_are_is_no_tip() {
     let error = home.sync(&world).unwrap_err().to_string();
     assert!(error.contains("don't lead to its best block"), "{error}");
 }
+
+#[test]
+fn t29_payments_made_up_to_ever_more_addresses_come_to_an_end() {
+    let world = World::by_script();
+    let mut home = Home::new();
+    world.lie.set(Some(Lie::EverMore));
+    let error = home.sync(&world).unwrap_err().to_string();
+    assert!(error.contains("ever more addresses"), "{error}");
+    let (watched, _) = home
+        .store
+        .read(|tx| tx.ledger_watched(0))
+        .unwrap_or_else(|error: quorate_storage::StorageError| panic!("{error}"));
+    assert!(watched.len() <= 2 * 200 + 100 * 200, "{}", watched.len());
+}

@@ -31,6 +31,7 @@ pub(crate) enum Lie {
     Proof,
     OtherHeaders,
     NoHeaders,
+    EverMore,
 }
 
 pub(crate) struct World {
