@@ -72,6 +72,14 @@ pub enum ChainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It can't show that it is the one that is meant.
+    #[error("{source_name} can't be trusted: {reason}")]
+    Untrusted {
+        /// The source, without credentials.
+        source_name: String,
+        /// In plain words, with the remedy.
+        reason: String,
+    },
     /// Sources of its kind have no answer to this.
     #[error("{source_name} can't be asked {what}; for this, name a Bitcoin Core node")]
     CannotBeAsked {

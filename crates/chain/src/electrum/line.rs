@@ -180,15 +180,36 @@ impl Line {
         match error {
             Error::IOError(error) => self.explain_io(error),
             Error::SharedIOError(error) => self.explain_io(error),
-            _ => Failure::Chain(self.bad("it is not the Electrum protocol as we know it")),
+            _ => self.not_the_protocol(),
         }
+    }
+
+    fn not_the_protocol(&self) -> Failure {
+        let hint = match self.endpoint.trust {
+            None => "; with TLS the address begins with electrums://",
+            Some(_) => "",
+        };
+        let reason = format!("it is not the Electrum protocol as we know it{hint}");
+        Failure::Chain(self.bad(reason))
     }
 
     fn explain_io(&self, error: &io::Error) -> Failure {
         let trouble = error.get_ref().and_then(|e| e.downcast_ref::<Trouble>());
         let reason = match trouble {
             Some(Trouble::TooLarge) => return Failure::TooLarge,
-            Some(Trouble::Certificate(reason)) => return Failure::Chain(self.bad(reason)),
+            Some(Trouble::Certificate(reason)) => {
+                return Failure::Chain(ChainError::Untrusted {
+                    source_name: self.name.clone(),
+                    reason: foreign(reason),
+                });
+            }
+            Some(Trouble::File(reason)) => {
+                let Endpoint { host, port, .. } = &self.endpoint;
+                return Failure::Chain(ChainError::BadAddress {
+                    given: format!("electrums://{host}:{port}?cert=…"),
+                    reason: foreign(reason),
+                });
+            }
             Some(Trouble::NotTls(reason)) => {
                 return Failure::Chain(self.bad(format!(
                     "it is not TLS as we know it ({reason}); without TLS the address begins with \
@@ -214,9 +235,7 @@ impl Line {
                     "nobody listens there; start the server, or correct the address".to_owned()
                 }
                 io::ErrorKind::InvalidData => {
-                    return Failure::Chain(
-                        self.bad("it is not the Electrum protocol as we know it"),
-                    );
+                    return self.not_the_protocol();
                 }
                 _ if waited(error) => format!(
                     "no connection within {} seconds",

@@ -21,8 +21,10 @@ pub(super) enum Trouble {
     NoHost,
     /// The proxy, or what it says; in plain words.
     Proxy(String),
-    /// The certificate, in plain words.
+    /// The server's certificate, in plain words.
     Certificate(String),
+    /// The file of the certificate to trust, in plain words.
+    File(String),
     /// Not TLS as we know it.
     NotTls(String),
 }

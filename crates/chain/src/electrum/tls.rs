@@ -117,7 +117,7 @@ impl ServerCertVerifier for OneCertificate {
 /// The certificate in a PEM file: exactly one, since of several nobody could say which is meant.
 fn read(path: &Path) -> io::Result<CertificateDer<'static>> {
     let shown = path.display();
-    let unfit = |what: &str| Trouble::Certificate(format!("the file {shown} {what}"));
+    let unfit = |what: &str| Trouble::File(format!("the file {shown} {what}"));
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut bytes))
@@ -149,19 +149,22 @@ fn explain(error: io::Error) -> io::Error {
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             Trouble::Certificate("it shows another certificate than the one in the file".to_owned())
         }
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+            Trouble::Certificate("it hasn't the key of the certificate that it shows".to_owned())
+        }
         rustls::Error::InvalidCertificate(reason) => {
             let reason = match reason {
                 CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                    "it has expired"
+                    "has expired"
                 }
                 CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => "it is for another name",
-                CertificateError::UnknownIssuer => "nobody we know has signed it",
-                _ => "it isn't valid",
+                | CertificateError::NotValidForNameContext { .. } => "is for another name",
+                CertificateError::UnknownIssuer => "is signed by nobody we know",
+                _ => "isn't valid",
             };
             Trouble::Certificate(format!(
-                "its certificate can't be trusted: {reason}; for a server of your own, give its \
-                 certificate with ?cert=FILE"
+                "its certificate {reason}; for a server of your own, give that certificate with \
+                 ?cert=FILE"
             ))
         }
         other => Trouble::NotTls(other.to_string()),

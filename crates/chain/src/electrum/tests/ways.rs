@@ -56,6 +56,16 @@ fn trusting(fake: &Fake, file: &NamedTempFile) -> Electrum {
     })
 }
 
+fn untrusted(error: &ChainError) -> String {
+    assert!(matches!(error, ChainError::Untrusted { .. }), "{error:?}");
+    error.to_string()
+}
+
+fn unusable(error: &ChainError) -> String {
+    assert!(matches!(error, ChainError::BadAddress { .. }), "{error:?}");
+    error.to_string()
+}
+
 #[test]
 fn one_certificate_is_trusted_whatever_name_it_has() {
     let own = certificate(&["some.other.name"]);
@@ -69,9 +79,11 @@ fn one_certificate_is_trusted_whatever_name_it_has() {
 fn t29_another_certificate_is_not_trusted() {
     let fake = secured(&certificate(&["127.0.0.1"]));
     let other = certificate(&["127.0.0.1"]);
-    let error = bad(&trusting(&fake, &pem(&[&other.cert.pem()]))
-        .status()
-        .unwrap_err());
+    let error = untrusted(
+        &trusting(&fake, &pem(&[&other.cert.pem()]))
+            .status()
+            .unwrap_err(),
+    );
     assert!(
         error.contains("another certificate than the one in the file"),
         "{error}"
@@ -86,9 +98,9 @@ fn t29_a_self_signed_certificate_is_not_trusted_unless_named() {
         trust: Some(Trust::Authorities),
         ..endpoint(fake.address)
     });
-    let error = bad(&client.status().unwrap_err());
+    let error = untrusted(&client.status().unwrap_err());
     assert!(
-        error.contains("can't be trusted") && error.contains("?cert=FILE"),
+        error.contains("its certificate is") && error.contains("?cert=FILE"),
         "{error}"
     );
     assert_eq!(fake.calls(), [""; 0], "nothing was asked");
@@ -136,7 +148,8 @@ fn t29_who_has_the_certificate_but_not_its_key_is_not_trusted() {
     let error = trusting(&fake, &pem(&[&own.cert.pem()]))
         .status()
         .unwrap_err();
-    assert!(matches!(error, ChainError::BadAnswer { .. }), "{error:?}");
+    let error = untrusted(&error);
+    assert!(error.contains("hasn't the key"), "{error}");
     assert_eq!(fake.calls(), [""; 0], "nothing was asked");
 }
 
@@ -157,13 +170,22 @@ fn files_that_are_no_certificate_are_refused() {
             "has no certificate",
         ),
     ] {
-        let error = bad(&trusting(&fake, &file).status().unwrap_err());
+        let error = unusable(&trusting(&fake, &file).status().unwrap_err());
         assert!(error.contains(words), "{error}");
     }
     let gone = pem(&[]);
     let client = trusting(&fake, &gone);
     drop(gone);
-    assert!(bad(&client.status().unwrap_err()).contains("is not there"));
+    let error = unusable(&client.status().unwrap_err());
+    assert!(error.contains("is not there"), "{error}");
+}
+
+#[test]
+fn a_tls_server_asked_without_tls_is_told_apart() {
+    let fake = secured(&certificate(&["x"]));
+    let error = open(endpoint(fake.address)).status().unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("electrums://"), "{error}");
 }
 
 #[test]
