@@ -10,6 +10,7 @@ mod pipe;
 mod proxy;
 mod scripts;
 mod tls;
+mod work;
 
 pub(crate) use tls::Trust;
 
@@ -17,7 +18,6 @@ use crate::{Broadcast, ChainError, ChainSource, ChainStatus, ScriptSource, forei
 use bitcoin::block::Header;
 use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
-use bitcoin::params::Params;
 use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
 use electrum_client::Param;
 use line::{Call, Failure, Line};
@@ -183,14 +183,12 @@ impl Electrum {
         deserialize_hex(hex).map_err(|e| self.bad(format!("a header can't be parsed: {e}")))
     }
 
-    /// A header that has the work it claims, and claims what the network wants at least.
-    fn checked(&self, hex: &str) -> Result<Header, ChainError> {
+    /// A header that has the work it claims, and claims as much as it must at this height.
+    fn checked(&self, hex: &str, height: u32) -> Result<Header, ChainError> {
         let header = self.parsed(hex)?;
-        let easiest = Params::new(self.network()?).max_attainable_target;
-        let target = header.target();
-        if target > easiest || header.validate_pow(target).is_err() {
+        if !work::enough(&header, height, self.network()?) {
             return Err(self.bad(format!(
-                "header {} doesn't have the work that it claims",
+                "header {} doesn't have the work that a block at height {height} has",
                 header.block_hash()
             )));
         }
@@ -225,7 +223,7 @@ impl ChainSource for Electrum {
         let answers = self.line.batch(&[("blockchain.headers.subscribe", vec![])]);
         let answer = answers.map_err(|failure| self.line.last(failure, asked))?;
         let tip: Tip = self.read(only(answer), asked)?;
-        let header = self.checked(&tip.hex)?;
+        let header = self.checked(&tip.hex, tip.height)?;
         Ok(ChainStatus {
             network,
             tip: BlockId {
@@ -233,7 +231,7 @@ impl ChainSource for Electrum {
                 hash: header.block_hash(),
             },
             pruned_below: None,
-            syncing: None, // servers answer only once they have the chain
+            syncing: work::share(tip.height, network),
         })
     }
 

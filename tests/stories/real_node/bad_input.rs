@@ -194,6 +194,16 @@ fn chain_sources_that_cannot_be_used() {
         2,
         &["50001"],
     );
+    refused(
+        &home,
+        &[
+            "sync",
+            "--node",
+            "electrums://127.0.0.1:1?cert=/nowhere.pem",
+        ],
+        2,
+        &["/nowhere.pem is not there"],
+    );
     let node = Node::start();
     let wrong = node.url_userpass().replacen("http://", "http://x", 1);
     refused(

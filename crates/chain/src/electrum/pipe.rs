@@ -59,6 +59,8 @@ pub(super) struct Pipe {
 
 impl Pipe {
     pub(super) fn connect(endpoint: &Endpoint, limits: &Limits) -> io::Result<Self> {
+        // First what needs nobody else: a file that isn't there is no matter of the network.
+        let tls = endpoint.trust.as_ref().map(tls::prepare).transpose()?;
         let tcp = match &endpoint.proxy {
             None => dial((&endpoint.host, endpoint.port), limits)?,
             Some(proxy) => proxy::connect(proxy, &endpoint.host, endpoint.port, limits)?,
@@ -66,9 +68,9 @@ impl Pipe {
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(limits.silence))?;
         tcp.set_write_timeout(Some(limits.silence))?;
-        let wire = match &endpoint.trust {
+        let wire = match tls {
             None => Wire::Plain(tcp),
-            Some(trust) => Wire::Tls(Box::new(tls::secure(tcp, &endpoint.host, trust)?)),
+            Some(config) => Wire::Tls(Box::new(tls::secure(tcp, &endpoint.host, config)?)),
         };
         Ok(Self {
             wire,

@@ -125,9 +125,9 @@ impl ScriptSource for Electrum {
     fn headers(&self, heights: &[u32]) -> Result<Vec<Option<Header>>, ChainError> {
         let asked = "a header";
         let answers = self.each(MANY, heights, |height| header_at(*height), asked)?;
-        let checked = answers.into_iter().map(|answer| {
+        let checked = answers.into_iter().zip(heights).map(|(answer, height)| {
             let hex: Option<String> = answer.map(|hex| self.read(hex, asked)).transpose()?;
-            hex.map(|hex| self.checked(&hex)).transpose()
+            hex.map(|hex| self.checked(&hex, *height)).transpose()
         });
         checked.collect()
     }
@@ -153,8 +153,8 @@ impl ScriptSource for Electrum {
             if !rest.is_empty() || got > wanted {
                 return Err(self.bad(format!("asked for {wanted} headers it sent {got}")));
             }
-            for header in whole {
-                headers.push(self.checked(&String::from_utf8_lossy(header))?);
+            for (height, header) in (next..).zip(whole) {
+                headers.push(self.checked(&String::from_utf8_lossy(header), height)?);
             }
             if got == 0 {
                 break;

@@ -29,12 +29,8 @@ pub(crate) enum Trust {
     Certificate(PathBuf),
 }
 
-/// Does the handshake.
-pub(super) fn secure(
-    mut tcp: TcpStream,
-    host: &str,
-    trust: &Trust,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+/// Gets ready for a handshake: reads the certificate, where one is named.
+pub(super) fn prepare(trust: &Trust) -> io::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::Authorities => {
@@ -56,9 +52,18 @@ pub(super) fn secure(
         .dangerous() // rustls calls every verifier of one's own so; ours trust less, not more.
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Does the handshake.
+pub(super) fn secure(
+    mut tcp: TcpStream,
+    host: &str,
+    config: Arc<ClientConfig>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(bare.to_owned()).map_err(|_| Trouble::NoHost)?;
-    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
     while connection.is_handshaking() {
         connection.complete_io(&mut tcp).map_err(explain)?;
     }

@@ -79,9 +79,31 @@ fn t29_a_header_without_its_work_is_refused() {
             client.headers_from(1, 1).unwrap_err(),
         ] {
             let error = bad(&error);
-            assert!(error.contains("doesn't have the work"), "{error}");
+            assert!(
+                error.contains("doesn't have the work that a block at height"),
+                "{error}"
+            );
         }
     }
+}
+
+#[test]
+fn t29_a_chain_of_the_main_network_without_its_work_is_refused() {
+    // The genesis block has all the work that was asked of it, which is nothing today.
+    let genesis = Chain::new(Network::Bitcoin);
+    let hex = serialize_hex(&genesis.blocks[0].header);
+    let fake = Fake::start(move |method, params| match method {
+        "blockchain.headers.subscribe" => Reply::Result(json!({"height": 910_000, "hex": hex})),
+        "blockchain.block.headers" => Reply::Result(json!({"hex": hex})),
+        _ => honest(&genesis, method, params),
+    });
+    let client = client(&fake);
+    let error = bad(&client.status().unwrap_err());
+    assert!(error.contains("at height 910000"), "{error}");
+    bad(&client.headers_from(700_000, 1).unwrap_err());
+    // One that doesn't have the chain is not believed to have all of it.
+    let behind = super::client(&Fake::honest(Chain::new(Network::Bitcoin)));
+    assert_eq!(behind.status().unwrap().syncing, Some(0.0));
 }
 
 #[test]
