@@ -6,8 +6,10 @@
 //! Witnesses inside of blocks are not compared with the witness commitment: nothing here depends
 //! on the witnesses of confirmed transactions.
 
+mod fees;
 mod http;
 mod json;
+mod limits;
 
 pub(crate) use http::{Endpoint, Login};
 
@@ -16,47 +18,18 @@ use crate::{Broadcast, ChainError, ChainSource, ChainStatus, foreign};
 use bitcoin::block::Header;
 use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
-use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use bitcoin::{Block, BlockHash, FeeRate, Network, Transaction, Txid};
 use http::{Failure, Http};
 use json::{Call, RpcError, code};
+use limits::Limits;
 use quorate_core::chain::BlockId;
+use quorate_core::spend::Package;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
-/// Bounds on what a node can cost us.
-#[derive(Debug, Clone)]
-struct Limits {
-    /// Until the connection stands.
-    connect: Duration,
-    /// Without a byte.
-    silence: Duration,
-    /// Of one question, from connecting to the last byte of the answer.
-    whole: Duration,
-    /// Bytes of an answer that should be short.
-    short: u64,
-    /// Bytes of an answer full of blocks or transactions. One block takes up to 8 MB as hex.
-    bulk: u64,
-    /// Bytes that a batch of blocks or transactions aims at.
-    target: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            silence: Duration::from_secs(60),
-            whole: Duration::from_secs(300),
-            short: 1 << 20,
-            bulk: 64 << 20,
-            target: 16 << 20,
-        }
-    }
-}
 
 /// Calls in one batch of blocks or transactions, at most.
 const MAX_BATCH: usize = 50;
@@ -321,6 +294,18 @@ impl ChainSource for CoreRpc {
             out.push(tx);
         }
         Ok(out)
+    }
+
+    fn fee_rate(&self, blocks: u16) -> Result<Option<FeeRate>, ChainError> {
+        self.estimate(blocks)
+    }
+
+    fn relay_floor(&self) -> Result<Option<FeeRate>, ChainError> {
+        self.least_relayed().map(Some)
+    }
+
+    fn package(&self, txid: &Txid) -> Result<Option<Package>, ChainError> {
+        self.with_ancestors(txid)
     }
 
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {

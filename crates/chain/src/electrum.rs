@@ -5,6 +5,7 @@
 //! ids they were asked by, and the network is the one whose genesis block the server has. What it
 //! leaves out can't be noticed: docs/threat-model.md says what that means.
 
+mod fees;
 mod line;
 mod pipe;
 mod proxy;
@@ -18,7 +19,7 @@ use crate::{Broadcast, ChainError, ChainSource, ChainStatus, ScriptSource, forei
 use bitcoin::block::Header;
 use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
-use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use bitcoin::{Block, BlockHash, FeeRate, Network, Transaction, Txid};
 use electrum_client::Param;
 use line::{Call, Failure, Line};
 use quorate_core::chain::BlockId;
@@ -289,6 +290,14 @@ impl ChainSource for Electrum {
             },
             Err(failure) => Err(self.line.last(failure, asked)),
         }
+    }
+
+    fn fee_rate(&self, blocks: u16) -> Result<Option<FeeRate>, ChainError> {
+        self.estimate(blocks)
+    }
+
+    fn relay_floor(&self) -> Result<Option<FeeRate>, ChainError> {
+        self.least_relayed()
     }
 
     fn by_script(&self) -> Option<&dyn ScriptSource> {

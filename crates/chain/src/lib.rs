@@ -18,8 +18,9 @@ pub use script::{Branch, ScriptSource};
 pub use simulated::Simulated;
 
 use address::Address;
-use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use bitcoin::{Block, BlockHash, FeeRate, Network, Transaction, Txid};
 use quorate_core::chain::BlockId;
+use quorate_core::spend::Package;
 use quorate_core::text::escape;
 use std::path::Path;
 
@@ -141,6 +142,20 @@ pub trait ChainSource: std::fmt::Debug + Send {
     /// What the source would say of `tx` without taking it: `Accepted`, or `Refused` with its words.
     /// Where that can't be asked, [`ChainError::CannotBeAsked`].
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
+    /// The fee rate that gets a transaction into one of the next `blocks` blocks, by what the source has
+    /// seen; `None` where it doesn't know.
+    fn fee_rate(&self, _blocks: u16) -> Result<Option<FeeRate>, ChainError> {
+        Ok(None)
+    }
+    /// The least fee rate it relays now; `None` where it doesn't say.
+    fn relay_floor(&self) -> Result<Option<FeeRate>, ChainError> {
+        Ok(None)
+    }
+    /// A mempool transaction together with all its unconfirmed ancestors; `None` if it isn't in the
+    /// mempool, or can't be asked for.
+    fn package(&self, _txid: &Txid) -> Result<Option<Package>, ChainError> {
+        Ok(None)
+    }
     /// Hands `tx` to the network.
     fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
     /// The same source by scripts, if it serves those instead of blocks and the whole mempool.

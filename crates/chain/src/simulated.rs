@@ -19,10 +19,13 @@ mod state;
 use crate::address::Address;
 use crate::{Broadcast, ChainError, ChainSource, ChainStatus};
 use bitcoin::{
-    Amount, Block, BlockHash, Network, OutPoint, Script, ScriptBuf, Transaction, TxOut, Txid,
+    Amount, Block, BlockHash, FeeRate, Network, OutPoint, Script, ScriptBuf, Transaction, TxOut,
+    Txid,
 };
 use file::Shared;
+use mempool::MIN_FEERATE;
 use quorate_core::chain::BlockId;
+use quorate_core::spend::Package;
 use state::State;
 use std::fmt;
 use std::path::Path;
@@ -271,6 +274,14 @@ impl ChainSource for Simulated {
             let find = |txid| state.mempool().transaction(txid).cloned();
             txids.iter().filter_map(find).collect()
         })
+    }
+
+    fn relay_floor(&self) -> Result<Option<FeeRate>, ChainError> {
+        Ok(Some(MIN_FEERATE))
+    }
+
+    fn package(&self, txid: &Txid) -> Result<Option<Package>, ChainError> {
+        self.read(|state| state.mempool().with_ancestors(txid))
     }
 
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {

@@ -36,6 +36,26 @@ pub(crate) fn deadline(text: &str, now: u64) -> Result<Deadline, Error> {
     Ok(Deadline::At(now + time.ok_or_else(bad)?))
 }
 
+/// Blocks of a day, one each ten minutes.
+const DAILY: u32 = 144;
+
+/// Reads a number of blocks, or days (`30d`) as the blocks that are expected in them.
+pub(crate) fn blocks(text: &str) -> Result<u32, Error> {
+    let (number, each) = match text.strip_suffix('d') {
+        Some(days) => (days, DAILY),
+        None => (text, 1),
+    };
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: Option<u32> = if plain { number.parse().ok() } else { None };
+    let blocks = number.and_then(|number| number.checked_mul(each));
+    blocks
+        .filter(|blocks| *blocks <= 3_653 * DAILY)
+        .ok_or_else(|| {
+            Error::input("bad_time", format!("`{}` is no time", escape(text)))
+                .hint("write a number of blocks like 1000, or days like 30d")
+        })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -53,6 +73,15 @@ mod tests {
             assert_eq!(deadline(text, 1_000).unwrap(), Deadline::At(seconds));
         }
         assert_eq!(deadline("never", 1_000).unwrap(), Deadline::Never);
+    }
+
+    #[test]
+    fn times_are_blocks_or_days() {
+        assert_eq!(blocks("1000").unwrap(), 1_000);
+        assert_eq!(blocks("30d").unwrap(), 4_320);
+        for text in ["", "d", "-1", "+1", "1w", "1.5d", "3654d", "99999999999"] {
+            assert!(blocks(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -254,6 +254,7 @@ mod tests {
             height: None,
             reserved_by: None,
             frozen: None,
+            reused: false,
             address: String::new(),
             keychain: String::new(),
             index: 0,

@@ -41,12 +41,30 @@ impl Coordinator {
             rebroadcast: Vec::new(),
             problems,
         };
+        view.problems.extend(self.alerts()?);
         self.rebroadcast(source, &mut view)?;
         // What was just handed over is in the mempool now: let the ledger know.
         if !view.rebroadcast.is_empty() {
             sync_at(&mut self.store, source, progress, now)?;
         }
         Ok(view)
+    }
+
+    /// Recovery paths that are open or open soon, of all vaults.
+    fn alerts(&mut self) -> Result<Vec<String>, Error> {
+        self.store.read(|tx| {
+            let mut alerts = Vec::new();
+            for row in tx.vaults()? {
+                let ledger = crate::ledger_row(tx, row.id)?;
+                let Some(tip) = tx.ledger_balance(ledger)?.height else {
+                    continue;
+                };
+                let vault = Self::open_vault(&row)?;
+                let alert = crate::recovery::alert(tx, &vault, ledger, tip, &row.name)?;
+                alerts.extend(alert.map(|alert| format!("vault {}: {alert}", row.name)));
+            }
+            Ok(alerts)
+        })
     }
 
     fn vault_name(&mut self, id: quorate_core::vault::VaultId) -> Result<String, Error> {

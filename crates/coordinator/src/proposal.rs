@@ -3,23 +3,29 @@
 mod coins;
 mod list;
 mod make;
+mod order;
+mod pool;
+mod renew;
 mod show;
 mod successor;
 mod words;
 
 pub(crate) use words::cosigner_called;
 
+pub(crate) use coins::never_synced;
 pub(crate) use list::DAMAGED;
 pub use make::{Deadline, Revision, Terms};
+pub(crate) use renew::first_opening;
+pub use renew::{Hurry, Pick, Renewal};
 
 use crate::facts::Known;
 use crate::view::ProposalView;
 use crate::{Coordinator, Error, Moment, find};
-use bitcoin::{FeeRate, OutPoint, Psbt};
+use bitcoin::{Address, FeeRate, OutPoint, Psbt};
 use quorate_core::journal::Body;
 use quorate_core::proposal::abandon;
 use quorate_core::psbt::{request, with_signatures as with_signatures_of};
-use quorate_core::spend::{Recipient, device_limits, review};
+use quorate_core::spend::{Recipient, Wishes, device_limits, review};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
@@ -44,6 +50,19 @@ pub struct Spend<'a> {
     pub coins: &'a [OutPoint],
     /// Says that a high fee is meant.
     pub allow_high_fee: bool,
+    /// What isn't asked of every spend.
+    pub choices: Choices<'a>,
+}
+
+/// What isn't asked of every spend.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Choices<'a> {
+    /// The goal of the selection, data, version, parents to pay for, what nodes relay.
+    pub wishes: Wishes<'a>,
+    /// Coins whose label has one of these words in it aren't taken.
+    pub avoid: &'a [String],
+    /// What the recipients are called, by address: labels written in the same commit.
+    pub names: &'a [(Address, String)],
 }
 
 fn check_note(note: Option<&str>) -> Result<(), Error> {

@@ -211,7 +211,7 @@ impl Coordinator {
         let now = self.now;
         self.store.read(|tx| {
             let line = |row: StoredVault| {
-                let balance = balance(tx, row.id, now)?;
+                let balance = sums(tx, row.id, now)?;
                 Ok(VaultLineView {
                     threshold: Self::open_vault(&row)?.threshold(),
                     id: row.id.to_string(),
@@ -240,8 +240,10 @@ impl Coordinator {
     /// The balance as of the last sync.
     pub fn balance(&mut self, name: &str) -> Result<BalanceView, Error> {
         let now = self.now;
-        self.store
-            .read(|tx| balance(tx, vault_row(tx, name)?.id, now))
+        self.store.read(|tx| {
+            let row = vault_row(tx, name)?;
+            balance(tx, &row, &Self::open_vault(&row)?, now)
+        })
     }
 }
 
@@ -294,15 +296,41 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
             .into_iter()
             .chain(vault.warnings().iter().map(ToString::to_string))
             .collect(),
-        balance: balance(tx, row.id, now)?,
+        balance: balance(tx, row, vault, now)?,
         proposals,
     })
 }
 
 /// The running balance, and what of it open proposals hold.
-pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<BalanceView, Error> {
+fn balance(
+    tx: &ReadTx<'_>,
+    row: &StoredVault,
+    vault: &Vault,
+    now: u64,
+) -> Result<BalanceView, Error> {
+    let mut view = sums(tx, row.id, now)?;
+    if let Some(tip) = view.height {
+        let ledger = crate::ledger_row(tx, row.id)?;
+        view.alert = crate::recovery::alert(tx, vault, ledger, tip, &row.name)?;
+    }
+    Ok(view)
+}
+
+/// The sums alone: a list of many vaults doesn't open each of them.
+fn sums(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<BalanceView, Error> {
+    let balance = tx.ledger_balance(crate::ledger_row(tx, vault)?)?;
+    Ok(BalanceView {
+        confirmed_sat: balance.confirmed.to_sat(),
+        pending_sat: balance.pending.to_sat(),
+        reserved_sat: reserved(tx, vault, now)?.to_sat(),
+        height: balance.height,
+        alert: None,
+    })
+}
+
+/// What open proposals hold of a vault's coins.
+pub(crate) fn reserved(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<Amount, Error> {
     let ledger = crate::ledger_row(tx, vault)?;
-    let balance = tx.ledger_balance(ledger)?;
     let mut reserved = Amount::ZERO;
     let coins: BTreeSet<_> = tx
         .reservations(vault, now)?
@@ -317,12 +345,7 @@ pub(crate) fn balance(tx: &ReadTx<'_>, vault: VaultId, now: u64) -> Result<Balan
             reserved += coin.value;
         }
     }
-    Ok(BalanceView {
-        confirmed_sat: balance.confirmed.to_sat(),
-        pending_sat: balance.pending.to_sat(),
-        reserved_sat: reserved.to_sat(),
-        height: balance.height,
-    })
+    Ok(reserved)
 }
 
 impl AddressView {
@@ -338,6 +361,7 @@ impl AddressView {
             index,
             keychain: keychain.to_string(),
             label,
+            findings: Vec::new(),
         })
     }
 }

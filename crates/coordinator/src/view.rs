@@ -17,7 +17,9 @@ pub use homes::{
 pub use import::{ErrorView, FileView, ImportView, RefusedView};
 pub use journal::{EntryView, JournalView, StateView, SyncView, VerifyView};
 pub use labels::{LabelView, LabelsImportView, LabelsView};
-pub use proposal::{AnswerView, BroadcastView, ProposalLineView, ProposalView, ProposalsView};
+pub use proposal::{
+    AnswerView, BroadcastView, ProposalLineView, ProposalView, ProposalsMadeView, ProposalsView,
+};
 pub use review::{FileReviewView, InputView, PaymentView, ReviewView, TimelockView};
 pub use setup::{
     AcceptedView, AddedFileView, AddedView, InvitationView, JoinedView, ProvenView, RecordView,
@@ -25,5 +27,6 @@ pub use setup::{
 };
 pub use vault::{
     AddressView, AddressesView, AttestedView, BalanceView, CoinView, CoinsView, CosignerView,
-    InitView, StandingView, VaultLineView, VaultView, VaultsView,
+    InitView, PathView, RecoveryView, StandingView, VaultLineView, VaultView, VaultsView,
+    VerifyAddressView,
 };

@@ -6,7 +6,9 @@ use bitcoin::psbt::raw;
 use bitcoin::{Address, Amount, FeeRate, Network, Psbt, ScriptBuf};
 use quorate_chain::Simulated;
 use quorate_coordinator::view::FileReviewView;
-use quorate_coordinator::{Coordinator, Error, Incoming, Moment, NewVault, Spend, VaultImport};
+use quorate_coordinator::{
+    Choices, Coordinator, Error, Incoming, Moment, NewVault, Spend, VaultImport,
+};
 use quorate_core::ledger::Birth;
 use quorate_core::policy::Template;
 use quorate_core::spend::{Recipient, Send};
@@ -77,6 +79,7 @@ fn world() -> World {
         path: 0,
         coins: &[],
         allow_high_fee: false,
+        choices: Choices::default(),
     };
     let id = office.propose(&spend, moment(3)).unwrap().id;
     let request = office.export(&id, true).unwrap();

@@ -3,9 +3,9 @@
 
 use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf, TxOut};
 use quorate_chain::{ChainSource, Simulated};
-use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend};
+use quorate_coordinator::{Choices, Coordinator, Incoming, Moment, NewVault, Spend};
 use quorate_core::policy::Template;
-use quorate_core::spend::{Recipient, Send};
+use quorate_core::spend::{Recipient, Send, Wishes};
 use quorate_testkit::fixtures;
 
 const fn moment(seed: u8) -> Moment {
@@ -88,6 +88,14 @@ impl World {
             path: 0,
             coins: &[],
             allow_high_fee: false,
+            // Nobody takes it: that is what some of these tests are about.
+            choices: Choices {
+                wishes: Wishes {
+                    relay_floor: FeeRate::ZERO,
+                    ..Wishes::default()
+                },
+                ..Choices::default()
+            },
         };
         let id = self.office.propose(&spend, moment(seed)).unwrap().id;
         let mut psbt = self.office.export(&id, true).unwrap();
@@ -149,6 +157,7 @@ after_blocks = 12
         path: 1,
         coins: &[],
         allow_high_fee: false,
+        choices: Choices::default(),
     };
     let view = world.office.propose(&spend, moment(2)).unwrap();
     assert_eq!(view.not_before, None);

@@ -6,7 +6,7 @@ use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf, TxOut};
 use quorate_chain::{ChainSource, Simulated};
 use quorate_coordinator::view::ProposalView;
 use quorate_coordinator::{
-    Coordinator, Deadline, Error, Incoming, Moment, NewVault, Revision, Spend, Terms,
+    Choices, Coordinator, Deadline, Error, Incoming, Moment, NewVault, Revision, Spend, Terms,
 };
 use quorate_core::journal::Word;
 use quorate_core::policy::Template;
@@ -98,6 +98,7 @@ impl World {
             path: 0,
             coins: &[],
             allow_high_fee: false,
+            choices: Choices::default(),
         };
         self.office.propose_with(&spend, terms, moment(seed))
     }

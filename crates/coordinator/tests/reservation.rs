@@ -3,7 +3,7 @@
 
 use bitcoin::{Address, Amount, FeeRate, Network, ScriptBuf};
 use quorate_chain::Simulated;
-use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend, Terms};
+use quorate_coordinator::{Choices, Coordinator, Incoming, Moment, NewVault, Spend, Terms};
 use quorate_core::policy::Template;
 use quorate_core::spend::{Recipient, Send};
 use quorate_testkit::fixtures;
@@ -78,6 +78,7 @@ fn spend_with(
         path: 0,
         coins: &[],
         allow_high_fee: false,
+        choices: Choices::default(),
     };
     let moment = Moment {
         now,

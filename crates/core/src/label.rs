@@ -3,6 +3,7 @@
 //! way through.
 
 use crate::key::{SecretKind, find_secret};
+use bitcoin::OutPoint;
 use serde_json::{Map, Value, json};
 
 /// The longest line. BIP-0329 has labels cut at 255 characters by programs that can't hold more.
@@ -113,6 +114,31 @@ impl Label {
     #[must_use]
     pub fn reference(&self) -> &str {
         &self.reference
+    }
+    /// The coin, where it is about one.
+    #[must_use]
+    pub fn coin(&self) -> Option<OutPoint> {
+        let coin = self.reference.parse().ok();
+        coin.filter(|_| self.kind == "output")
+    }
+    /// Whether a coin may be spent without being asked for: BIP-0329's `spendable`.
+    #[must_use]
+    pub fn spendable(&self) -> Option<bool> {
+        let fields: Map<String, Value> = serde_json::from_str(&self.line).ok()?;
+        fields.get("spendable")?.as_bool()
+    }
+    /// The same label with `spendable` said anew, and other words if some are given.
+    ///
+    /// # Errors
+    /// When the words hold a secret or are too long.
+    pub fn marked(&self, spendable: bool, words: Option<&str>) -> Result<Self, LabelError> {
+        let mut fields: Map<String, Value> =
+            serde_json::from_str(&self.line).map_err(|_| LabelError::NotJson)?;
+        fields.insert("spendable".to_owned(), json!(spendable));
+        if let Some(words) = words {
+            fields.insert("label".to_owned(), json!(words));
+        }
+        Self::read(&Value::Object(fields).to_string())
     }
     /// The words; empty where they were taken away.
     #[must_use]

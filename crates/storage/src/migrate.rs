@@ -69,8 +69,14 @@ const MIGRATIONS: &[Migration] = &[
     },
     Migration {
         version: 9,
+        name: "spendable",
+        sql: include_str!("../migrations/0009_spendable.sql"),
+        fill: None,
+    },
+    Migration {
+        version: 10,
         name: "electrum",
-        sql: include_str!("../migrations/0009_electrum.sql"),
+        sql: include_str!("../migrations/0010_electrum.sql"),
         fill: None,
     },
 ];

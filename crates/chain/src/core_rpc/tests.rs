@@ -5,6 +5,7 @@ use crate::Simulated;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, ScriptBuf};
 use fake::{Fake, Reply, reply_to};
+use std::time::Duration;
 
 mod fake;
 

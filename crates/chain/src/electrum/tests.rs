@@ -178,3 +178,39 @@ fn what_it_cannot_be_asked_is_said() {
         );
     }
 }
+
+#[test]
+fn fees_are_the_servers_words_or_unknown() {
+    let (chain, _) = chain();
+    let server = move |answers: [Option<serde_json::Value>; 3]| {
+        let chain = chain.clone();
+        let methods = [
+            "blockchain.estimatefee",
+            "mempool.get_info",
+            "blockchain.relayfee",
+        ];
+        Fake::start(move |method, params| {
+            let asked = methods.iter().position(|known| *known == method);
+            match asked.map(|n| answers[n].clone()) {
+                Some(Some(answer)) => fake::Reply::Result(answer),
+                Some(None) => fake::Reply::Error(serde_json::json!("unknown method")),
+                None => fake::honest(&chain, method, params),
+            }
+        })
+    };
+    let json = |text: &str| Some(serde_json::from_str(text).unwrap());
+    let rate = |sat| Some(bitcoin::FeeRate::from_sat_per_kwu(sat));
+    let info = r#"{"mempoolminfee": 0.00002, "minrelaytxfee": 0.00001}"#;
+    for (answers, estimate, floor) in [
+        ([json("0.0001"), json(info), None], rate(2_500), rate(500)),
+        ([json("-1"), None, json("0.00001")], None, rate(250)),
+        ([None, None, None], None, None),
+    ] {
+        let client = client(&server(answers));
+        assert_eq!(client.fee_rate(6).unwrap(), estimate);
+        assert_eq!(client.relay_floor().unwrap(), floor);
+    }
+    let absurd = client(&server([json("21"), json("{}"), json("-0.5")]));
+    bad(&absurd.fee_rate(6).unwrap_err());
+    bad(&absurd.relay_floor().unwrap_err());
+}

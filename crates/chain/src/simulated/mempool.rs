@@ -7,10 +7,11 @@ use super::SimulatedError;
 use super::chain::{Chain, Coin, Scripts};
 use crate::Broadcast;
 use bitcoin::{Amount, FeeRate, OutPoint, Transaction, Txid, Weight};
+use quorate_core::spend::Package;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a transaction must pay to be relayed, and a replacement on top of what it replaces.
-const MIN_FEERATE: FeeRate = FeeRate::from_sat_per_vb_u32(1);
+pub(super) const MIN_FEERATE: FeeRate = FeeRate::from_sat_per_vb_u32(1);
 /// The largest transaction a node relays.
 const MAX_WEIGHT: Weight = Weight::from_wu(400_000);
 /// The most transactions one replacement may push out.
@@ -102,6 +103,25 @@ impl Mempool {
 
     pub(super) fn transaction(&self, txid: &Txid) -> Option<&Transaction> {
         self.entry(txid).map(|entry| &entry.tx)
+    }
+
+    /// A transaction and all its ancestors here.
+    pub(super) fn with_ancestors(&self, txid: &Txid) -> Option<Package> {
+        let mut found = BTreeSet::from([*txid]);
+        let mut open = vec![self.entry(txid)?];
+        let (mut weight, mut fee) = (Weight::ZERO, Amount::ZERO);
+        while let Some(entry) = open.pop() {
+            weight += entry.tx.weight();
+            fee += entry.fee;
+            let parents = entry
+                .tx
+                .input
+                .iter()
+                .map(|input| input.previous_output.txid);
+            let new = parents.filter(|parent| found.insert(*parent));
+            open.extend(new.filter_map(|parent| self.entry(&parent)));
+        }
+        Some(Package { weight, fee })
     }
 
     pub(super) fn is_spent(&self, outpoint: &OutPoint) -> bool {

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::output::Answer;
 use crate::table::table;
-use crate::{codes, terminal};
+use crate::{codes, input, terminal};
 use quorate_coordinator::Error;
 use quorate_core::text::escape;
 
@@ -19,6 +19,21 @@ pub(crate) enum Command {
   quorate address new family --label \"first deposit\"
   quorate address new family --no-qr")]
     New(NewArgs),
+    /// Say whether an address is the vault's, and which one
+    ///
+    /// Derived from the keys at that moment. Addresses far beyond those in use are found with --beyond.
+    #[command(after_help = "Examples:
+  quorate address verify family bc1q...
+  quorate address verify family bc1q... --beyond 5000")]
+    Verify {
+        /// The vault's name
+        vault: String,
+        /// The address
+        address: String,
+        /// How far past those in use to search
+        #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+        beyond: u32,
+    },
     /// List the addresses handed out so far
     #[command(after_help = "Examples:\n  quorate address list family")]
     List {
@@ -48,6 +63,11 @@ pub(crate) struct NewArgs {
 pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> {
     match command {
         Command::New(args) => new(&args, context),
+        Command::Verify {
+            vault,
+            address,
+            beyond,
+        } => verify(&vault, &address, beyond, context),
         Command::List { vault } => list(&vault, context),
     }
 }
@@ -62,6 +82,34 @@ fn new(args: &NewArgs, context: &Context) -> Result<Answer, Error> {
     let mut text = format!("{}\n", view.address);
     if args.qr || (!args.no_qr && terminal::shows_stdout()) {
         text.push_str(&codes::address(&view.address).unwrap_or_default());
+    }
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
+    }
+    Answer::new(&view, text)
+}
+
+fn verify(vault: &str, text: &str, beyond: u32, context: &Context) -> Result<Answer, Error> {
+    let mut coordinator = context.coordinator()?;
+    let address = input::address(text, coordinator.network())?;
+    let view = coordinator.verify_address(vault, &address, beyond)?;
+    let mut text = format!(
+        "yes: {} is {} address {} of {}\n",
+        view.address,
+        view.keychain,
+        view.index,
+        escape(vault)
+    );
+    text.push_str(if view.handed_out {
+        "it was handed out\n"
+    } else {
+        "it wasn't handed out by this vault's homes, as far as is known here\n"
+    });
+    if let Some(label) = &view.label {
+        text.push_str(&format!("label: {}\n", escape(label)));
+    }
+    for finding in &view.findings {
+        text.push_str(&format!("note: {}\n", escape(finding)));
     }
     Answer::new(&view, text)
 }

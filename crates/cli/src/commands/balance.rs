@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     let view = context.coordinator()?.balance(&args.vault)?;
-    let text = match view.height {
+    let mut text = match view.height {
         Some(height) => lines(&[
             ("confirmed", btc(view.confirmed_sat)),
             ("pending", btc(view.pending_sat)),
@@ -34,5 +34,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
             escape(&args.vault)
         ),
     };
+    if let Some(alert) = &view.alert {
+        text.push_str(&format!("alert: {}\n", escape(alert)));
+    }
     Answer::new(&view, text)
 }

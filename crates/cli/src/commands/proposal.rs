@@ -1,9 +1,15 @@
 //! `quorate proposal`: a spend from the first wish to the finished transaction.
 
+mod batch;
 mod exchange;
+mod faster;
+mod fees;
 mod list;
 mod make;
+mod many;
 mod show;
+
+pub(crate) use make::named_coins;
 
 use crate::context::Context;
 use crate::output::Answer;
@@ -23,6 +29,10 @@ pub(crate) enum Command {
   quorate proposal create family --to bc1q...=0.5btc --feerate 2 --memo \"invoice 17\"
   quorate proposal create family --to bc1q...=20000sat --to bc1p...=0.1btc --feerate 1.5
   quorate proposal create family --to bc1q...=all --feerate 3
+  quorate proposal create family --to 'bitcoin:bc1q...?amount=0.5&label=Bakery' --fee-target 6
+  quorate proposal create family --batch salaries.csv --feerate 2
+  quorate proposal create family --to bc1q...=1btc --subtract-fee-from all --feerate 2
+  quorate proposal create family --to bc1q...=1btc --feerate 2 --goal privacy --avoid salary
   quorate proposal create family --to bc1q...=all --feerate 2 --path 2      (recovery)
   quorate proposal create family --to bc1q...=1btc --feerate 2 --coin 3f2a9c1b7d10:0
   quorate proposal create family --to bc1q...=1btc --feerate 2 --draft --expires 2026-12-31
@@ -39,6 +49,38 @@ pub(crate) enum Command {
   quorate proposal revise 3f2a9c1b7d10 --to bc1q...=0.4btc --memo \"invoice 17, corrected\"
   quorate proposal revise 3f2a9c1b7d10 --expires 14d")]
     Revise(make::ReviseArgs),
+    /// Let a proposal pay a higher fee: a new one takes its place (RBF)
+    ///
+    /// It spends the same coins and pays the same recipients; its change becomes less. What was let go
+    /// before must be outbid, as nodes ask, which is checked before anybody signs.
+    #[command(after_help = "Examples:
+  quorate proposal bump 3f2a9c1b7d10 --feerate 12
+  quorate proposal bump 3f2a9c1b7d10 --fee-target 2")]
+    Bump(faster::BumpArgs),
+    /// Hurry an unconfirmed receipt: spend it to yourselves with a fee for both (CPFP)
+    ///
+    /// The rate is what the waiting transaction, its unconfirmed ancestors and the new one pay together.
+    #[command(after_help = "Examples:
+  quorate proposal hurry family 3f2a9c1b7d10:0 --feerate 12
+  quorate proposal hurry family 3f2a9c1b7d10:0 --fee-target 2")]
+    Hurry(faster::HurryArgs),
+    /// Join small coins into one, at a time when fees are low
+    ///
+    /// Takes the smallest confirmed coins that are worth more than spending them costs. Joining shows
+    /// everybody that they are one owner's: --avoid leaves labels apart.
+    #[command(after_help = "Examples:
+  quorate proposal consolidate family --feerate 1
+  quorate proposal consolidate family --feerate 1 --below 100000sat --most 200")]
+    Consolidate(many::ConsolidateArgs),
+    /// Move coins to yourselves before a recovery path opens for them
+    #[command(after_help = "Examples:
+  quorate proposal refresh family --feerate 2
+  quorate proposal refresh family --within 90d --feerate 2")]
+    Refresh(many::RefreshArgs),
+    /// Empty a vault: as many proposals as it takes
+    #[command(after_help = "Examples:
+  quorate proposal sweep family --to bc1q... --feerate 2")]
+    Sweep(many::SweepArgs),
     /// Open a draft for signing
     #[command(after_help = "Examples:\n  quorate proposal submit 3f2a9c1b7d10")]
     Submit {
@@ -161,6 +203,11 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
     match command {
         Command::Create(args) => make::create(&args, context),
         Command::Revise(args) => make::revise(&args, context),
+        Command::Bump(args) => faster::bump(&args, context),
+        Command::Hurry(args) => faster::hurry(&args, context),
+        Command::Consolidate(args) => many::consolidate(&args, context),
+        Command::Refresh(args) => many::refresh(&args, context),
+        Command::Sweep(args) => many::sweep(&args, context),
         Command::Submit { id } => {
             let view = context.coordinator()?.submit(&id, Context::moment()?)?;
             Answer::new(&view, show::grid(&view))

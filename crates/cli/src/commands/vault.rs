@@ -7,6 +7,7 @@ mod drill;
 mod export;
 mod import;
 mod key;
+mod recovery;
 mod sheet;
 mod show;
 
@@ -38,6 +39,14 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  quorate vault show family")]
     Show {
         /// The vault's name, or the beginning of its id
+        vault: String,
+    },
+    /// Show what each spending path can move now, and when it can move the rest
+    ///
+    /// As of the last sync. Dates are reckoned at ten minutes for each block.
+    #[command(after_help = "Examples:\n  quorate vault recovery family")]
+    Recovery {
+        /// The vault's name
         vault: String,
     },
     /// Export a vault for other programs and other people
@@ -135,6 +144,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
             let text = show::described(&view);
             Answer::new(&view, text)
         }
+        Command::Recovery { vault } => recovery::recovery(&vault, context),
         Command::Export(args) => export::export(&args, context),
         Command::Import(args) => import::import(&args, context),
         Command::Check(args) => check::run(&args, context),

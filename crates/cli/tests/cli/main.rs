@@ -12,5 +12,6 @@ mod manners;
 mod people;
 mod processes;
 mod signer;
+mod spending;
 mod story;
 mod wallet_files;

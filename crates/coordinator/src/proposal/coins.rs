@@ -1,15 +1,17 @@
 //! Which coins a spend may take, in order of preference.
 
 use super::Spend;
+use super::pool::{Found, Pool};
 use crate::Error;
+use crate::freeze::{Frozen, frozen};
 use bitcoin::{Amount, OutPoint};
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Coin, VaultRow};
 use quorate_core::policy::Timelock;
 use quorate_core::proposal::ProposalId;
-use quorate_core::spend::{Available, Send};
+use quorate_core::spend::{Available, Goal, Send};
 use quorate_core::vault::Vault;
-use quorate_storage::{CoinFilter, ReadTx, StoredVault};
+use quorate_storage::{CoinOrder, ReadTx, StoredVault};
 
 /// Blocks before a mined coin can be spent.
 const COINBASE_MATURITY: u32 = 100;
@@ -27,8 +29,10 @@ pub(super) struct Offer {
 /// What can be tried, and what was never on offer.
 pub(super) struct Offers {
     pub(super) tries: Vec<Offer>,
-    /// T30: dust on addresses that were in use.
+    /// Frozen by hand, or T30: dust on addresses that were in use.
     pub(super) frozen: Amount,
+    /// With a label that is to be avoided.
+    pub(super) avoided: Amount,
 }
 
 /// The offers to try one after the other until there is enough. Coins that somebody else has just
@@ -45,10 +49,10 @@ pub(super) fn offers(
 ) -> Result<Offers, Error> {
     let ledger = crate::ledger_row(tx, row.id)?;
     let age = age(vault, spend.path);
+    // BIP-0431: of version 3 only one unconfirmed parent may be spent, by a small child.
+    let waits = age.is_some() || spend.choices.wishes.truc;
     let usable = |coin: &Coin| {
-        coin.spent.is_none()
-            && !is_young_coinbase(coin, tip)
-            && !(age.is_some() && coin.height.is_none())
+        coin.spent.is_none() && !is_young_coinbase(coin, tip) && !(waits && coin.height.is_none())
     };
     if !spend.coins.is_empty() {
         return Ok(Offers {
@@ -58,21 +62,27 @@ pub(super) fn offers(
                 left_out: Vec::new(),
             }],
             frozen: Amount::ZERO,
+            avoided: Amount::ZERO,
         });
     }
-    let (mut coins, mut frozen) = (Vec::new(), Vec::new());
-    for coin in tx.ledger_coins(ledger, CoinFilter::default(), CANDIDATES)? {
-        let reserved = tx.reserved_by(row.id, coin.outpoint, now, replaced)?;
-        if !usable(&coin) || reserved.is_some() {
-            continue;
-        }
-        // T30: who sent it would learn from the spend which coins belong together.
-        if tx.is_dusting(ledger, &coin)? {
-            frozen.push(coin);
-        } else {
-            coins.push(coin);
-        }
-    }
+    let pool = Pool {
+        tx,
+        row,
+        vault,
+        ledger,
+        spend,
+        now,
+        replaced,
+    };
+    let order = match spend.choices.wishes.goal {
+        Goal::Oldest => CoinOrder::OldestFirst,
+        Goal::Cheapest | Goal::Fewest | Goal::Privacy => CoinOrder::LargestFirst,
+    };
+    let Found {
+        coins,
+        frozen,
+        avoided,
+    } = pool.gather(order, CANDIDATES, usable)?;
     let preferred = |coin: &Coin| match age {
         Some(age) => coin.height.is_some_and(|height| height + age <= tip + 1),
         None => coin.height.is_some() || coin.keychain == Keychain::Change,
@@ -84,21 +94,25 @@ pub(super) fn offers(
         .any(|recipient| recipient.send == Send::All);
     let dust = (all_that_is_there && !frozen.is_empty()).then(|| told(&frozen, Left::Frozen));
     let everything = Offer {
-        coins: coins.iter().map(candidate).collect(),
+        coins: pool.candidates(&coins)?,
         exactly: false,
         left_out: dust.iter().cloned().collect(),
     };
     let frozen = frozen.iter().map(|coin| coin.value).sum();
     if first.is_empty() || rest.is_empty() {
         let tries = vec![everything];
-        return Ok(Offers { tries, frozen });
+        return Ok(Offers {
+            tries,
+            frozen,
+            avoided,
+        });
     }
     let why = match age {
         Some(_) => Left::Unripe,
         None => Left::Unconfirmed,
     };
     let preferred = Offer {
-        coins: first.iter().map(candidate).collect(),
+        coins: pool.candidates(&first)?,
         exactly: false,
         left_out: all_that_is_there
             .then(|| told(&rest, why))
@@ -113,7 +127,19 @@ pub(super) fn offers(
     } else {
         vec![preferred, everything]
     };
-    Ok(Offers { tries, frozen })
+    Ok(Offers {
+        tries,
+        frozen,
+        avoided,
+    })
+}
+
+pub(crate) fn never_synced(vault: &str) -> Error {
+    Error::refused(
+        "not_synced",
+        format!("vault `{vault}` has never been synced, so its coins aren't known"),
+    )
+    .hint(format!("run `quorate sync {vault}` first"))
 }
 
 /// The age in blocks that the path asks of its coins.
@@ -152,6 +178,15 @@ fn named(
             ));
         }
         let coin = tx.ledger_coin(ledger, outpoint)?.filter(&usable);
+        if let Some(coin) = &coin
+            && frozen(tx, row.id, ledger, coin)? == Some(Frozen::ByHand)
+        {
+            let message = format!("coin {outpoint} is frozen");
+            return Err(Error::refused("frozen", message).hint(format!(
+                "choose another coin, or free it with `quorate coin unfreeze {} {outpoint}`",
+                row.name
+            )));
+        }
         let coin = coin.ok_or_else(|| {
             let message = format!("{outpoint} isn't a coin that this vault can spend this way");
             Error::refused("no_such_coin", message)
@@ -169,6 +204,7 @@ pub(super) fn candidate(coin: &Coin) -> Available {
         keychain: coin.keychain,
         index: coin.index,
         height: coin.height,
+        group: 0,
     }
 }
 
@@ -201,7 +237,7 @@ fn told(coins: &[Coin], why: Left) -> String {
         Left::Unconfirmed => format!("{not} confirmed yet"),
         Left::Frozen => {
             format!(
-                "{is} dust sent to addresses that were in use; name coins with --coin to spend them"
+                "{is} frozen, or dust sent to addresses that were in use; name dust with --coin to spend it"
             )
         }
     };

@@ -1,20 +1,15 @@
 //! Proposals made: anew, in the place of another, or to make another impossible.
 
+use super::order::{Order, make};
 use super::successor::Old;
-use super::{MAX_MEMO, Spend, coins, show};
-use crate::facts::Known;
+use super::{Choices, MAX_MEMO, Spend};
 use crate::view::ProposalView;
 use crate::{Coordinator, Error, Moment, vault_row};
-use bitcoin::{Amount, FeeRate, OutPoint, Transaction};
-use quorate_core::journal::Body;
+use bitcoin::{FeeRate, transaction};
 use quorate_core::keychain::Keychain;
-use quorate_core::proposal::{Proposal, Purpose, Stage};
-use quorate_core::spend::{
-    FeeLimits, Previous, Recipient, Request, Send, SpendError, propose, review,
-};
+use quorate_core::proposal::{Purpose, Stage};
+use quorate_core::spend::{Recipient, Send, Wishes, data_of, review};
 use quorate_core::text::check_line;
-use quorate_core::vault::Vault;
-use quorate_storage::{Device, ReadTx, StoredVault, WriteTx};
 
 /// How a proposal begins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,6 +44,8 @@ pub struct Revision<'a> {
     pub expires: Option<Deadline>,
     /// Says that a high fee is meant.
     pub allow_high_fee: bool,
+    /// Spend all the coins of the old one again, so that only its change becomes less.
+    pub keep_coins: bool,
 }
 
 impl Coordinator {
@@ -87,6 +84,7 @@ impl Coordinator {
             };
             let order = Order {
                 spend,
+                keep: false,
                 draft: terms.draft,
                 expires: terms.expires,
                 old,
@@ -121,6 +119,8 @@ impl Coordinator {
                 })
             });
             let kept: Vec<Recipient> = kept.collect();
+            let mut scripts = before.recipients.iter();
+            let data = scripts.find_map(|payment| data_of(&payment.script));
             let memo = revision.memo.or(old.known.row.memo.as_deref());
             let memo = memo.map(ToOwned::to_owned);
             let spend = Spend {
@@ -131,9 +131,18 @@ impl Coordinator {
                 path: before.paths.last().copied().unwrap_or(0),
                 coins: &[],
                 allow_high_fee: revision.allow_high_fee,
+                choices: Choices {
+                    wishes: Wishes {
+                        data: data.as_deref(),
+                        truc: is_truc(&old),
+                        ..Wishes::default()
+                    },
+                    ..Choices::default()
+                },
             };
             let order = Order {
                 spend: &spend,
+                keep: revision.keep_coins,
                 draft: old.known.facts.stage == Stage::Draft,
                 expires: match revision.expires {
                     Some(_) => at,
@@ -180,9 +189,17 @@ impl Coordinator {
                 path: before.paths.last().copied().unwrap_or(0),
                 coins: &[],
                 allow_high_fee,
+                choices: Choices {
+                    wishes: Wishes {
+                        truc: is_truc(&old),
+                        ..Wishes::default()
+                    },
+                    ..Choices::default()
+                },
             };
             let order = Order {
                 spend: &spend,
+                keep: false,
                 draft: false,
                 expires: None,
                 old: Some(old),
@@ -207,170 +224,7 @@ fn check(memo: Option<&str>, expires: Option<u64>, now: u64) -> Result<(), Error
     }
 }
 
-/// A spend with everything that was decided about it.
-struct Order<'a> {
-    spend: &'a Spend<'a>,
-    draft: bool,
-    expires: Option<u64>,
-    old: Option<Old>,
-    /// It goes back to ourselves.
-    back: bool,
-}
-
-fn make(
-    device: &Device,
-    tx: &WriteTx<'_>,
-    row: &StoredVault,
-    vault: &Vault,
-    order: &Order<'_>,
-    moment: Moment,
-) -> Result<ProposalView, Error> {
-    let (spend, now) = (order.spend, moment.now);
-    let ledger = crate::ledger_row(tx, row.id)?;
-    let Some(tip) = tx.ledger_balance(ledger)?.height else {
-        return Err(Error::refused(
-            "not_synced",
-            format!(
-                "vault `{}` has never been synced, so its coins aren't known",
-                row.name
-            ),
-        )
-        .hint(format!("run `quorate sync {}` first", row.name)));
-    };
-    let change_index = tx.ledger_next_index(ledger, Keychain::Change)?;
-    let request = Request {
-        recipients: spend.recipients,
-        fee_rate: spend.fee_rate,
-        path: spend.path,
-        coins: &[],
-        all_coins: false,
-        change_index,
-        tip,
-        entropy: moment.entropy,
-        limits: FeeLimits {
-            allow_high: spend.allow_high_fee,
-            ..FeeLimits::default()
-        },
-        previous: &FromLedger(tx),
-    };
-    let at = (tip, now);
-    let offers = match &order.old {
-        Some(old) if old.must_share() => {
-            let sweep = |to: &Recipient| to.send == Send::All;
-            let all = !order.back && spend.recipients.iter().any(sweep);
-            coins::Offers {
-                tries: old.offers(tx, vault, row, spend.path, at, all)?,
-                frozen: Amount::ZERO,
-            }
-        }
-        Some(old) => coins::offers(tx, vault, row, spend, at, old.ids())?,
-        None => coins::offers(tx, vault, row, spend, at, &[])?,
-    };
-    let (proposal, left_out) = first_that_suffices(vault, &request, &offers.tries)
-        .map_err(|error| refused(tx, row, offers.frozen, error, now))?;
-    if tx.proposal(proposal.id())?.is_some() {
-        return Err(Error::refused(
-            "exists",
-            "this very transaction was proposed before: change an amount or the fee rate",
-        ));
-    }
-    if let Some(old) = &order.old {
-        old.check_price(tx, vault, &proposal, now)?;
-    }
-    // The change address is taken, so that no other proposal pays to it.
-    if proposal
-        .outputs()
-        .iter()
-        .any(|output| output.ours == Some((Keychain::Change, change_index)))
-    {
-        let body = Body::AddressRevealed {
-            keychain: Keychain::Change,
-            index: change_index,
-            label: None,
-        };
-        crate::append(device, tx, row.id, now, body)?;
-        tx.ledger_reveal(vault, Keychain::Change, change_index)?;
-    }
-    let body = Body::ProposalOpened {
-        proposal: proposal.id(),
-        psbt: quorate_core::psbt::to_base64(proposal.psbt()),
-        memo: spend.memo.map(ToOwned::to_owned),
-        draft: order.draft,
-        expires: order.expires,
-        replaces: order.old.as_ref().map(|old| old.known.row.id),
-    };
-    crate::append(device, tx, row.id, now, body)?;
-    if let Some(closing) = order
-        .old
-        .as_ref()
-        .and_then(|old| old.succession.closing.clone())
-    {
-        crate::append(device, tx, row.id, now, closing)?;
-    }
-    let stored = tx
-        .proposal(proposal.id())?
-        .ok_or_else(|| Error::storage("storage", "the proposal wasn't stored"))?;
-    let known = Known::load(tx, vault, stored, now)?;
-    let mut view = show::view(tx, row, vault, &known)?;
-    view.review.findings.extend(left_out);
-    Ok(view)
-}
-
-/// Builds the proposal out of the first offer that has enough in it, and says what it left out.
-fn first_that_suffices(
-    vault: &Vault,
-    request: &Request<'_>,
-    offers: &[coins::Offer],
-) -> Result<(Proposal, Vec<String>), SpendError> {
-    let last = offers.len().saturating_sub(1);
-    for (place, offer) in offers.iter().enumerate() {
-        let request = Request {
-            coins: &offer.coins,
-            all_coins: offer.exactly,
-            ..*request
-        };
-        match propose(vault, &request) {
-            Err(SpendError::NotEnough { .. }) if place < last => {}
-            Ok(proposal) => return Ok((proposal, offer.left_out.clone())),
-            Err(error) => return Err(error),
-        }
-    }
-    propose(vault, request).map(|proposal| (proposal, Vec::new()))
-}
-
-/// The previous transactions of the chosen coins, out of the ledger.
-#[derive(Debug)]
-struct FromLedger<'a>(&'a ReadTx<'a>);
-
-impl Previous for FromLedger<'_> {
-    fn transaction(&self, outpoint: OutPoint) -> Option<Transaction> {
-        self.0.ledger_transaction(&outpoint.txid).ok().flatten()
-    }
-}
-
-/// Adds what else could be done when there isn't enough.
-fn refused(
-    tx: &ReadTx<'_>,
-    row: &StoredVault,
-    frozen: Amount,
-    error: SpendError,
-    now: u64,
-) -> Error {
-    let short = matches!(error, SpendError::NotEnough { .. });
-    let error = Error::from(error);
-    let reserved = crate::vault::balance(tx, row.id, now).map_or(0, |balance| balance.reserved_sat);
-    if short && reserved > 0 {
-        return error.hint(format!(
-            "{reserved} sat more are reserved by open proposals: see `quorate proposal list {}`",
-            row.name
-        ));
-    }
-    if short && frozen > Amount::ZERO {
-        return error.hint(format!(
-            "{} sat more are dust sent to addresses that were in use: `quorate coin list {}` shows it, and --coin spends it",
-            frozen.to_sat(),
-            row.name
-        ));
-    }
-    error
+/// The version goes over to what takes a transaction's place.
+fn is_truc(old: &Old) -> bool {
+    old.known.proposal.transaction().version == transaction::Version(3)
 }

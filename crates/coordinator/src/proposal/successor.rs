@@ -6,6 +6,7 @@
 use super::coins::{CANDIDATES, Offer, age, candidate, is_young_coinbase};
 use super::load;
 use crate::facts::{Known, may_be_out, replaced_line};
+use crate::freeze::frozen;
 use crate::{Coordinator, Error};
 use bitcoin::{Amount, Weight, consensus};
 use quorate_core::ledger::{Coin, VaultRow};
@@ -15,6 +16,17 @@ use quorate_core::proposal::{
 use quorate_core::spend::review;
 use quorate_core::vault::Vault;
 use quorate_storage::{CoinFilter, ReadTx, StoredVault};
+
+/// How many coins the first offer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    /// One that both spend.
+    One,
+    /// All of the old one's.
+    Shared,
+    /// All there are.
+    Everything,
+}
 
 /// What is replaced.
 pub(super) struct Old {
@@ -60,7 +72,7 @@ impl Old {
         row: &StoredVault,
         path: usize,
         (tip, now): (u32, u64),
-        all: bool,
+        take: Take,
     ) -> Result<Vec<Offer>, Error> {
         let ledger = crate::ledger_row(tx, row.id)?;
         let (mut coins, holder) = self.shared(tx, row, ledger, now)?;
@@ -102,13 +114,17 @@ impl Old {
                     && tx
                         .reserved_by(row.id, coin.outpoint, now, self.ids())?
                         .is_none()
-                    && !tx.is_dusting(ledger, &coin)?
+                    && frozen(tx, row.id, ledger, &coin)?.is_none()
                 {
                     coins.push(coin);
                 }
             }
         }
-        let first = if all { coins.len() } else { 1 };
+        let first = match take {
+            Take::One => 1,
+            Take::Shared => shared,
+            Take::Everything => coins.len(),
+        };
         let offer = |count: usize| Offer {
             coins: coins[..count].iter().map(candidate).collect(),
             exactly: true,

@@ -5,6 +5,7 @@ use super::timelocks::timelocks;
 use crate::view::{InputView, PaymentView, ReviewView};
 use quorate_core::proposal::{Proposal, SignedInputs};
 use quorate_core::spend::{Acquaintance, Finding, Payment, Review};
+use quorate_core::text::escape;
 use quorate_core::vault::Vault;
 
 /// Puts the view together.
@@ -138,6 +139,13 @@ fn finding(finding: &Finding, review: &Review) -> String {
         Finding::Burn { output } => {
             format!("output {output} burns its amount: nobody can ever spend it")
         }
+        Finding::Data { output, text } => match text {
+            Some(text) => format!(
+                "output {output} tells everybody, for ever: \"{}\"",
+                escape(text)
+            ),
+            None => format!("output {output} carries bytes that everybody can read, for ever"),
+        },
         Finding::StaysInside => "nothing leaves the vault".to_owned(),
         Finding::Distant { output, index } => {
             format!(

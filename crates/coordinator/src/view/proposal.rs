@@ -122,3 +122,10 @@ pub struct BroadcastView {
     /// Whether the chain source had it before.
     pub already_known: bool,
 }
+
+/// Several proposals made at once.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProposalsMadeView {
+    /// Each of them.
+    pub proposals: Vec<ProposalView>,
+}

@@ -125,6 +125,8 @@ pub struct AddressView {
     pub keychain: String,
     /// What it is for.
     pub label: Option<String>,
+    /// What to know about it.
+    pub findings: Vec<String>,
 }
 
 /// The addresses handed out.
@@ -147,6 +149,8 @@ pub struct BalanceView {
     pub reserved_sat: u64,
     /// Height of the last block looked at; `null` before the first sync.
     pub height: Option<u32>,
+    /// That a recovery path is open for some coin, or opens soon.
+    pub alert: Option<String>,
 }
 
 /// A vault's unspent coins.
@@ -169,6 +173,8 @@ pub struct CoinView {
     pub reserved_by: Option<String>,
     /// Why it isn't spent unless it is named, if it isn't.
     pub frozen: Option<String>,
+    /// Whether its address was paid more than once: whoever sees one payment sees the other.
+    pub reused: bool,
     /// The address it sits on.
     pub address: String,
     /// `receive` or `change`.
@@ -177,4 +183,57 @@ pub struct CoinView {
     pub index: u32,
     /// The coin's own label, else its address's, else its transaction's.
     pub label: Option<String>,
+}
+
+/// What the spending paths can do.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecoveryView {
+    /// The vault's name.
+    pub vault: String,
+    /// The block up to which the chain is known.
+    pub height: u32,
+    /// Each path, in the vault's order.
+    pub paths: Vec<PathView>,
+    /// When a recovery path is open or opens soon.
+    pub alert: Option<String>,
+}
+
+/// What one spending path can do.
+#[derive(Debug, Clone, Serialize)]
+pub struct PathView {
+    /// Its number, from 1.
+    pub path: usize,
+    /// Who, and when, in words.
+    pub words: String,
+    /// Coins it can spend in the next block.
+    pub coins: u64,
+    /// What they are worth together.
+    pub amount_sat: u64,
+    /// The first block in which it can spend more, where a timelock holds some back.
+    pub next_height: Option<u32>,
+    /// When that is to be expected, seconds since 1970.
+    pub next_at: Option<u64>,
+    /// The first block in which it can spend all that is there now.
+    pub all_height: Option<u32>,
+    /// When that is to be expected, seconds since 1970.
+    pub all_at: Option<u64>,
+}
+
+/// Whether an address is the vault's.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyAddressView {
+    /// The address.
+    pub address: String,
+    /// `receive` or `change`.
+    pub keychain: String,
+    /// Its number there.
+    pub index: u32,
+    /// Whether it was handed out here or in another home of the vault.
+    pub handed_out: bool,
+    /// Whether it was paid.
+    pub used: bool,
+    /// What it is called.
+    pub label: Option<String>,
+    /// What to know about it.
+    pub findings: Vec<String>,
 }

@@ -3,7 +3,9 @@
 use bitcoin::{Address, Amount, FeeRate, Network, Psbt, ScriptBuf};
 use quorate_chain::Simulated;
 use quorate_coordinator::view::{JournalImportView, TakenView};
-use quorate_coordinator::{Coordinator, Incoming, Moment, NewVault, Spend, Terms, VaultImport};
+use quorate_coordinator::{
+    Choices, Coordinator, Incoming, Moment, NewVault, Spend, Terms, VaultImport,
+};
 use quorate_core::journal::{
     Body, Content, Entry, EntryId, MemberId, MemberKey, SignatureText, VERSION, Word, write_file,
 };
@@ -136,6 +138,7 @@ impl Home {
             path: 0,
             coins: &[],
             allow_high_fee: false,
+            choices: Choices::default(),
         };
         let view = self.office.propose_with(&spend, terms, moment(seed));
         view.unwrap().id

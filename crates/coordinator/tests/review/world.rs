@@ -4,7 +4,7 @@ use bitcoin::secp256k1::SecretKey;
 use bitcoin::{Address, Amount, FeeRate, Network, OutPoint, Psbt, ScriptBuf};
 use quorate_chain::Simulated;
 use quorate_coordinator::view::{CoinView, ImportView, ProposalView};
-use quorate_coordinator::{Coordinator, Error, Incoming, Moment, NewVault, Spend};
+use quorate_coordinator::{Choices, Coordinator, Error, Incoming, Moment, NewVault, Spend};
 use quorate_core::ledger::Birth;
 use quorate_core::policy::Template;
 use quorate_core::script_type::ScriptType;
@@ -137,6 +137,7 @@ impl World {
             path: 0,
             coins,
             allow_high_fee: false,
+            choices: Choices::default(),
         };
         let moment = self.moment();
         self.office.propose(&spend, moment)

@@ -202,7 +202,11 @@ impl Home {
                     tx.ledger_balance(row)?,
                     expected.balance(world.tip().height)
                 );
-                for order in [CoinOrder::LargestFirst, CoinOrder::OldestFirst] {
+                for order in [
+                    CoinOrder::LargestFirst,
+                    CoinOrder::SmallestFirst,
+                    CoinOrder::OldestFirst,
+                ] {
                     for confirmed_only in [false, true] {
                         let filter = CoinFilter {
                             order,
@@ -297,6 +301,7 @@ impl Expected {
         assert_eq!(sorted, wanted);
         let in_order = listed.windows(2).all(|pair| match filter.order {
             CoinOrder::LargestFirst => pair[0].value >= pair[1].value,
+            CoinOrder::SmallestFirst => pair[0].value <= pair[1].value,
             CoinOrder::OldestFirst => {
                 pair[0].height.unwrap_or(u32::MAX) <= pair[1].height.unwrap_or(u32::MAX)
             }

@@ -1,10 +1,11 @@
 //! Builds the pinned transaction of a proposal and the PSBT that asks for its signatures.
 
 use super::limits::FeeRefusal;
+use super::plan::plan;
 use super::random::Random;
 use super::recipients;
-use super::request::{Available, Request, Send};
-use super::select::{Choice, Shortage, Weights, fee_for, select, settle};
+use super::request::{Available, Request};
+use super::select::Shortage;
 use crate::keychain::Keychain;
 use crate::proposal::{PinError, Proposal};
 use crate::psbt::{MAX_BYTES, WireError, describe_input, describe_output, keys_of, read};
@@ -12,7 +13,7 @@ use crate::script_type::ScriptType;
 use crate::vault::{Derived, Vault, VaultError};
 use bitcoin::policy::MAX_STANDARD_TX_WEIGHT;
 use bitcoin::{
-    Amount, OutPoint, Psbt, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Weight, absolute,
+    Amount, FeeRate, OutPoint, Psbt, Sequence, Transaction, TxIn, TxOut, Weight, absolute,
     transaction,
 };
 use std::cmp::Reverse;
@@ -21,8 +22,8 @@ use std::cmp::Reverse;
 const MAX_INPUTS: usize = 500;
 /// The same of outputs; one more is left for change.
 pub(super) const MAX_RECIPIENTS: usize = 500;
-/// Outpoint, sequence and the length byte of an empty script, in weight units.
-const INPUT_BASE: u64 = 4 * (36 + 4 + 1);
+/// The most that nodes take of version 3 (BIP-0431): 10,000 virtual bytes.
+const TRUC_WEIGHT: Weight = Weight::from_wu(40_000);
 
 /// Why a spend can't be proposed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +97,48 @@ pub enum SpendError {
         "the file to sign couldn't be read by the cosigners, {0}: send less, or name fewer coins with --coin"
     )]
     Unreadable(WireError),
+    /// More than version 3 allows.
+    #[error("the transaction would have {} virtual bytes, version 3 allows {}: leave --truc out, or send less", weight.to_vbytes_ceil(), TRUC_WEIGHT.to_vbytes_ceil())]
+    TooHeavyForTruc {
+        /// Its worst-case weight.
+        weight: Weight,
+    },
+    /// No node would relay it.
+    #[error("{} sat/vB is below the {} sat/vB that nodes relay at least: name a higher fee rate", sat_vb(*rate), sat_vb(*floor))]
+    BelowRelay {
+        /// What was asked for.
+        rate: FeeRate,
+        /// The least.
+        floor: FeeRate,
+    },
+    /// Data that isn't relayed, or none.
+    #[error(
+        "{bytes} bytes of data can't be carried: from 1 to {} can",
+        super::data::MAX_DATA
+    )]
+    Data {
+        /// How many.
+        bytes: usize,
+    },
+    /// Two ways of paying the fee.
+    #[error("who gets `all` pays the fee, so it can't be taken from others")]
+    FeeTwice,
+    /// A recipient's share of the fee leaves too little.
+    #[error("after its share of the fee {address} would get {} sat, which is dust: send more, or lower the fee rate", left.to_sat())]
+    FeeEatsPayment {
+        /// To whom.
+        address: String,
+        /// What would be left.
+        left: Amount,
+    },
+    /// No group alone has enough.
+    #[error("no coins that belong together already are enough for {} sat and the fee, the most are {} sat: send less, or let `--goal cheapest` join groups", wanted.to_sat(), largest.to_sat())]
+    NoGroup {
+        /// What the recipients get together.
+        wanted: Amount,
+        /// The sum of the largest group.
+        largest: Amount,
+    },
     /// Absurd fee.
     #[error("{0}: lower the fee rate, or say --allow-high-fee if it is meant")]
     Fee(#[from] FeeRefusal),
@@ -128,6 +171,13 @@ pub enum SpendError {
     Check(#[from] PinError),
 }
 
+/// A rate in sat/vB, exactly: thousandths at the most.
+fn sat_vb(rate: FeeRate) -> String {
+    let thousandths = rate.to_sat_per_kwu() * 4;
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// Builds a proposal for `request`.
 pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendError> {
     let count = vault.policy().paths.len();
@@ -137,18 +187,26 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
             count,
         });
     }
-    recipients::check(request.recipients)?;
+    let wishes = &request.wishes;
+    recipients::check(request.recipients, wishes.data)?;
+    if request.fee_rate < wishes.relay_floor {
+        return Err(SpendError::BelowRelay {
+            rate: request.fee_rate,
+            floor: wishes.relay_floor,
+        });
+    }
     let change = vault.derive(Keychain::Change, request.change_index)?;
-    let weights = weights(vault, request, &change.script_pubkey);
-    let plan = plan(request, weights, &change.script_pubkey)?;
+    let (plan, weight) = plan(vault, request, &change.script_pubkey)?;
     if plan.coins.len() > MAX_INPUTS {
         return Err(SpendError::TooManyInputs {
             inputs: plan.coins.len(),
         });
     }
-    let weight = weights.total(plan.coins.len(), plan.change.is_some());
     if weight.to_wu() > u64::from(MAX_STANDARD_TX_WEIGHT) {
         return Err(SpendError::TooHeavy { weight });
+    }
+    if wishes.truc && weight > TRUC_WEIGHT {
+        return Err(SpendError::TooHeavyForTruc { weight });
     }
     let mut random = Random::new(request.entropy);
     let mut coins: Vec<&Available> = plan
@@ -174,13 +232,19 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
             true,
         ));
     }
+    if let Some(data) = wishes.data {
+        outputs.push((super::data::output(data), false));
+    }
     random.shuffle(&mut coins);
     random.shuffle(&mut outputs);
     let sequence = vault
         .required_sequence(request.path)
         .unwrap_or(Sequence::ENABLE_RBF_NO_LOCKTIME);
     let transaction = Transaction {
-        version: transaction::Version::TWO,
+        version: match wishes.truc {
+            true => transaction::Version(3),
+            false => transaction::Version::TWO,
+        },
         lock_time: lock_time(vault, request, &mut random),
         input: coins
             .iter()
@@ -215,27 +279,6 @@ pub fn propose(vault: &Vault, request: &Request<'_>) -> Result<Proposal, SpendEr
     Ok(proposal)
 }
 
-fn weights(vault: &Vault, request: &Request<'_>, change: &ScriptBuf) -> Weights {
-    let output = |script: &ScriptBuf| {
-        TxOut {
-            value: Amount::ZERO,
-            script_pubkey: script.clone(),
-        }
-        .weight()
-    };
-    Weights {
-        input: Weight::from_wu(INPUT_BASE) + vault.satisfaction_weight(request.path),
-        outputs: request
-            .recipients
-            .iter()
-            .map(|to| output(&to.address.script_pubkey()))
-            .sum(),
-        change: output(change),
-        recipients: request.recipients.len(),
-        is_segwit: vault.script_type().is_segwit(),
-    }
-}
-
 /// Bytes that the signatures of one coin take in the file when the path's quorum has signed, those with
 /// the most keys first: signers sign with every key of theirs that the script has.
 fn signature_bytes(vault: &Vault, path: usize, derived: &Derived) -> usize {
@@ -258,93 +301,6 @@ fn signature_bytes(vault: &Vault, path: usize, derived: &Derived) -> usize {
             ScriptType::Tr => 1 + (1 + 32 + 32) + 1 + 65,
             ScriptType::Wsh | ScriptType::ShWsh | ScriptType::Sh => 1 + (1 + 33) + 1 + 72,
         }
-}
-
-/// Who gets what, out of which coins.
-struct Plan {
-    coins: Vec<usize>,
-    payments: Vec<TxOut>,
-    change: Option<Amount>,
-}
-
-fn plan(request: &Request<'_>, weights: Weights, change: &ScriptBuf) -> Result<Plan, SpendError> {
-    let values: Vec<Amount> = request.coins.iter().map(|coin| coin.value).collect();
-    let wanted = request
-        .recipients
-        .iter()
-        .try_fold(Amount::ZERO, |sum, recipient| match recipient.send {
-            Send::Exactly(amount) => sum
-                .checked_add(amount)
-                .filter(|&sum| sum <= Amount::MAX_MONEY),
-            Send::All => Some(sum),
-        });
-    let available = values
-        .iter()
-        .try_fold(Amount::ZERO, |sum, &value| sum.checked_add(value))
-        .filter(|&sum| sum <= Amount::MAX_MONEY)
-        .ok_or(SpendError::ImpossibleCoins)?;
-    let short = |wanted, fee| SpendError::NotEnough {
-        shortage: Shortage {
-            wanted,
-            fee,
-            available,
-        },
-    };
-    let wanted = wanted.ok_or_else(|| short(Amount::MAX_MONEY, Amount::ZERO))?;
-    let sweep = request
-        .recipients
-        .iter()
-        .find(|recipient| recipient.send == Send::All);
-    let (choice, rest) = if let Some(sweep) = sweep {
-        let coins: Vec<usize> = (0..values.len()).collect();
-        let fee = fee_for(request.fee_rate, weights.total(coins.len(), false));
-        let rest = available
-            .checked_sub(wanted)
-            .and_then(|left| left.checked_sub(fee))
-            .ok_or_else(|| short(wanted, fee))?;
-        recipients::check_dust(&sweep.address, rest)?;
-        (
-            Choice {
-                coins,
-                change: None,
-            },
-            rest,
-        )
-    } else {
-        let dust = change.minimal_non_dust();
-        let choice = if request.all_coins {
-            let coins = (0..values.len()).collect();
-            settle(&values, coins, wanted, request.fee_rate, weights, dust).ok_or_else(|| {
-                short(
-                    wanted,
-                    fee_for(request.fee_rate, weights.total(values.len(), false)),
-                )
-            })?
-        } else {
-            select(&values, wanted, request.fee_rate, weights, dust)
-                .map_err(|shortage| SpendError::NotEnough { shortage })?
-        };
-        (choice, Amount::ZERO)
-    };
-    if choice.coins.is_empty() {
-        return Err(short(wanted, Amount::ZERO));
-    }
-    let payments = request
-        .recipients
-        .iter()
-        .map(|recipient| TxOut {
-            value: match recipient.send {
-                Send::Exactly(amount) => amount,
-                Send::All => rest,
-            },
-            script_pubkey: recipient.address.script_pubkey(),
-        })
-        .collect();
-    Ok(Plan {
-        coins: choice.coins,
-        payments,
-        change: choice.change,
-    })
 }
 
 /// The tip's height, so that a miner gains nothing by mining the last block again with our fee in

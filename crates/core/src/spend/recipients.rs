@@ -5,9 +5,12 @@ use super::request::{Recipient, Send};
 use bitcoin::{Address, Amount};
 
 /// Refuses payments that make no sense.
-pub(super) fn check(recipients: &[Recipient]) -> Result<(), SpendError> {
-    if recipients.is_empty() {
+pub(super) fn check(recipients: &[Recipient], data: Option<&[u8]>) -> Result<(), SpendError> {
+    if recipients.is_empty() && data.is_none() {
         return Err(SpendError::NoRecipients);
+    }
+    if let Some(data) = data {
+        super::data::check(data)?;
     }
     if recipients.len() > MAX_RECIPIENTS {
         return Err(SpendError::TooManyRecipients {
@@ -22,6 +25,10 @@ pub(super) fn check(recipients: &[Recipient]) -> Result<(), SpendError> {
     {
         return Err(SpendError::AllTwice);
     }
+    let has = |wanted: fn(&Send) -> bool| recipients.iter().any(|to| wanted(&to.send));
+    if has(|send| *send == Send::All) && has(|send| matches!(send, Send::LessFee(_))) {
+        return Err(SpendError::FeeTwice);
+    }
     for recipient in recipients {
         if let Some(reason) = burns(&recipient.address) {
             return Err(SpendError::Burn {
@@ -29,7 +36,7 @@ pub(super) fn check(recipients: &[Recipient]) -> Result<(), SpendError> {
                 reason,
             });
         }
-        if let Send::Exactly(amount) = recipient.send {
+        if let Send::Exactly(amount) | Send::LessFee(amount) = recipient.send {
             check_dust(&recipient.address, amount)?;
         }
     }

@@ -1,6 +1,7 @@
 //! What a person must see before signing, out of the transaction itself and the vault's own
 //! derivation. Nothing a file claims about itself is repeated here.
 
+use super::data::data_of;
 use super::likeness::{Acquaintance, Knowledge, Likeness, likeness};
 use super::limits::{BurnRefusal, FeeLimits, FeeRefusal};
 use crate::journal::tagged;
@@ -59,6 +60,13 @@ pub enum Finding {
     Burn {
         /// Index of the output.
         output: usize,
+    },
+    /// Bytes for everybody to read.
+    Data {
+        /// Index of the output.
+        output: usize,
+        /// What they say, if they are text.
+        text: Option<String>,
     },
     /// Nothing leaves the vault.
     StaysInside,
@@ -184,6 +192,12 @@ fn findings(vault: &Vault, review: &Review, used: [u32; 2]) -> Vec<Finding> {
     findings.extend(review.burns().map(|payment| Finding::Burn {
         output: payment.output,
     }));
+    let data = review.recipients.iter().filter_map(|to| {
+        let text = String::from_utf8(data_of(&to.script)?).ok();
+        let output = to.output;
+        Some(Finding::Data { output, text })
+    });
+    findings.extend(data);
     let first = strangers().filter(|to| to.paid_before == Some(false));
     findings.extend(first.map(|to| Finding::FirstPayment { output: to.output }));
     for payment in review.recipients.iter().chain(&review.change) {

@@ -1,6 +1,7 @@
 //! Coin selection: `bdk_coin_select` chooses, whole-number arithmetic decides. The library counts in
 //! floating point; what it proposes is taken only after exact sums confirm it.
 
+use super::request::Package;
 use bdk_coin_select::metrics::LowestFee;
 use bdk_coin_select::{
     Candidate, ChangePolicy, CoinSelector, DrainWeights, FeeRate as SelectRate, Target, TargetFee,
@@ -55,6 +56,47 @@ impl Weights {
     }
 }
 
+/// What a choice costs, and who pays it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Costs {
+    /// At least this rate.
+    pub(super) rate: FeeRate,
+    /// The sizes.
+    pub(super) weights: Weights,
+    /// Change below this isn't made.
+    pub(super) dust: Amount,
+    /// The fee comes out of the payments, so that coins need only be worth these.
+    pub(super) recipients_pay: bool,
+    /// Parents to pay for as well.
+    pub(super) package: Option<Package>,
+}
+
+impl Costs {
+    /// The fee of a spend of so many coins.
+    pub(super) fn fee(&self, inputs: usize, change: bool) -> Amount {
+        let own = self.weights.total(inputs, change);
+        let alone = fee_for(self.rate, own);
+        match self.package {
+            None => alone,
+            // Together they must pay the rate; the child never pays less than its own.
+            Some(parents) => fee_for(self.rate, own + parents.weight)
+                .checked_sub(parents.fee)
+                .unwrap_or_default()
+                .max(alone),
+        }
+    }
+
+    /// What so many coins must be worth together.
+    pub(super) fn needed(&self, wanted: Amount, inputs: usize) -> Amount {
+        let fee = if self.recipients_pay {
+            Amount::ZERO
+        } else {
+            self.fee(inputs, false)
+        };
+        wanted.checked_add(fee).unwrap_or(Amount::MAX_MONEY)
+    }
+}
+
 const fn compact(count: usize) -> u64 {
     match count {
         0..=0xfc => 1,
@@ -81,21 +123,18 @@ pub(super) struct Choice {
     pub(super) change: Option<Amount>,
 }
 
-/// Chooses among coins of these `values` to pay `wanted` at `rate`. Change below `dust` isn't made.
-pub(super) fn select(
-    values: &[Amount],
-    wanted: Amount,
-    rate: FeeRate,
-    weights: Weights,
-    dust: Amount,
-) -> Result<Choice, Shortage> {
+/// Chooses among coins of these `values` to pay `wanted`, for the least fee.
+pub(super) fn select(values: &[Amount], wanted: Amount, costs: &Costs) -> Result<Choice, Shortage> {
     // The largest first: the search gets the most valuable ones, and what is left out is what a
     // spend of this size would not touch anyway.
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by_key(|&coin| std::cmp::Reverse(values[coin]));
     let searched: Vec<usize> = order.iter().copied().take(SEARCH_CANDIDATES).collect();
-    if let Some(found) = search(values, &searched, wanted, rate, weights, dust)
-        && let Some(choice) = settle(values, found, wanted, rate, weights, dust)
+    // The search weighs fees that come on top of the payments; where recipients pay them, few coins
+    // are what is cheap for them.
+    if !costs.recipients_pay
+        && let Some(found) = search(values, &searched, wanted, costs)
+        && let Some(choice) = settle(values, found, wanted, costs)
     {
         return Ok(choice);
     }
@@ -103,20 +142,19 @@ pub(super) fn select(
     let mut spent = Amount::ZERO;
     for (count, &coin) in (1..).zip(&order) {
         spent = spent.checked_add(values[coin]).unwrap_or(Amount::MAX_MONEY);
-        let needed = wanted.checked_add(fee_for(rate, weights.total(count, false)));
-        if needed.is_some_and(|needed| spent >= needed) {
-            return settle(values, order[..count].to_vec(), wanted, rate, weights, dust)
-                .ok_or(shortage(values, wanted, rate, weights));
+        if spent >= costs.needed(wanted, count) {
+            return settle(values, order[..count].to_vec(), wanted, costs)
+                .ok_or(shortage(values, wanted, costs));
         }
     }
-    Err(shortage(values, wanted, rate, weights))
+    Err(shortage(values, wanted, costs))
 }
 
-fn shortage(values: &[Amount], wanted: Amount, rate: FeeRate, weights: Weights) -> Shortage {
-    let fee = fee_for(rate, weights.total(values.len().max(1), false));
+/// The numbers of a spend that there isn't enough for.
+pub(super) fn shortage(values: &[Amount], wanted: Amount, costs: &Costs) -> Shortage {
     Shortage {
         wanted,
-        fee,
+        fee: costs.fee(values.len().max(1), false),
         available: sum(values.iter().copied()),
     }
 }
@@ -126,20 +164,20 @@ pub(super) fn settle(
     values: &[Amount],
     coins: Vec<usize>,
     wanted: Amount,
-    rate: FeeRate,
-    weights: Weights,
-    dust: Amount,
+    costs: &Costs,
 ) -> Option<Choice> {
     let spent = sum(coins.iter().map(|&coin| values[coin]));
     let left = spent.checked_sub(wanted)?;
-    let bare = fee_for(rate, weights.total(coins.len(), false));
-    let with_change = fee_for(rate, weights.total(coins.len(), true));
+    let (bare, with_change) = match costs.recipients_pay {
+        true => (Amount::ZERO, Amount::ZERO),
+        false => (costs.fee(coins.len(), false), costs.fee(coins.len(), true)),
+    };
     left.checked_sub(bare)?;
     // Making change is worth it once it carries more than spending it will cost.
-    let later = fee_for(FeeRate::from_sat_per_kwu(250 * 10), weights.input);
+    let later = fee_for(FeeRate::from_sat_per_kwu(250 * 10), costs.weights.input);
     let change = left
         .checked_sub(with_change)
-        .filter(|&change| change >= dust.max(later));
+        .filter(|&change| change >= costs.dust.max(later));
     Some(Choice { coins, change })
 }
 
@@ -149,14 +187,13 @@ fn sum(values: impl Iterator<Item = Amount>) -> Amount {
     })
 }
 
-fn search(
-    values: &[Amount],
-    order: &[usize],
-    wanted: Amount,
-    rate: FeeRate,
-    weights: Weights,
-    dust: Amount,
-) -> Option<Vec<usize>> {
+fn search(values: &[Amount], order: &[usize], wanted: Amount, costs: &Costs) -> Option<Vec<usize>> {
+    let Costs {
+        rate,
+        weights,
+        dust,
+        ..
+    } = *costs;
     let candidates: Vec<Candidate> = order
         .iter()
         .map(|&coin| Candidate {

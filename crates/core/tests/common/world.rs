@@ -14,7 +14,7 @@ use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{Proposal, Signature, SignatureSet};
 use quorate_core::psbt::{Admission, ForeignPsbt, admit, read};
 use quorate_core::spend::{
-    Available, FeeLimits, Previous, Recipient, Request, Send, SpendError, propose,
+    Available, FeeLimits, Previous, Recipient, Request, Send, SpendError, Wishes, propose,
 };
 use quorate_core::vault::{Derived, DerivedKey, Vault};
 use std::collections::BTreeMap;
@@ -84,6 +84,7 @@ impl World {
             keychain: Keychain::Receive,
             index,
             height: Some(100),
+            group: 0,
         });
     }
 
@@ -98,6 +99,7 @@ impl World {
             tip: 150,
             entropy: [7; 32],
             limits: FeeLimits::default(),
+            wishes: Wishes::default(),
             previous: &self.previous,
         }
     }

@@ -1,6 +1,7 @@
 //! Labels as the entries amount to.
 
 use crate::{ReadTx, StorageError};
+use bitcoin::{OutPoint, consensus};
 use quorate_core::keychain::Keychain;
 use quorate_core::label::Label;
 use quorate_core::vault::VaultId;
@@ -15,6 +16,16 @@ impl ReadTx<'_> {
         rows.map(|line| read(&line?)).collect()
     }
 
+    /// What was said last of whether a coin may be spent.
+    pub fn spendable(&self, vault: VaultId, coin: OutPoint) -> Result<Option<bool>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT spendable FROM labels
+             WHERE vault = ?1 AND coin = ?2 AND spendable IS NOT NULL",
+        )?;
+        let key = params![vault.as_bytes(), consensus::serialize(&coin)];
+        Ok(statement.query_row(key, |row| row.get(0)).optional()?)
+    }
+
     /// One label's words, if there are any; empty where they were taken away.
     pub fn label(
         &self,
@@ -22,13 +33,23 @@ impl ReadTx<'_> {
         kind: &str,
         reference: &str,
     ) -> Result<Option<String>, StorageError> {
+        let label = self.whole_label(vault, kind, reference)?;
+        Ok(label.map(|label| label.label().to_owned()))
+    }
+
+    /// One label with all its fields.
+    pub fn whole_label(
+        &self,
+        vault: VaultId,
+        kind: &str,
+        reference: &str,
+    ) -> Result<Option<Label>, StorageError> {
         let mut statement = self
             .prepare("SELECT line FROM labels WHERE vault = ?1 AND kind = ?2 AND reference = ?3")?;
         let line: Option<String> = statement
             .query_row(params![vault.as_bytes(), kind, reference], |row| row.get(0))
             .optional()?;
-        line.map(|line| Ok(read(&line)?.label().to_owned()))
-            .transpose()
+        line.map(|line| read(&line)).transpose()
     }
 }
 

@@ -56,6 +56,7 @@ fn no_statement_reads_through_a_table() {
     let mut all: Vec<(&str, String)> = vec![("query.rs", super::query::coin_sql())];
     for order in [
         super::CoinOrder::LargestFirst,
+        super::CoinOrder::SmallestFirst,
         super::CoinOrder::OldestFirst,
     ] {
         for confirmed_only in [false, true] {

@@ -16,6 +16,14 @@ const BALANCE: &str = "SELECT confirmed_sat, pending_sat, coin_count, cursor_hei
 const TRANSACTION: &str = "SELECT raw FROM transactions WHERE txid = ?1 LIMIT 1";
 const TX_STATUS: &str =
     "SELECT height, block_hash FROM transactions WHERE txid = ?1 AND vault = ?2";
+const UNTIL: &str = "SELECT count(*), ifnull(sum(value), 0) FROM coins
+    WHERE vault = ?1 AND spent_by IS NULL AND height <= ?2";
+const LOWEST: &str = "SELECT height FROM coins
+    WHERE vault = ?1 AND spent_by IS NULL AND height >= ?2 ORDER BY height LIMIT 1";
+const HIGHEST: &str = "SELECT height FROM coins
+    WHERE vault = ?1 AND spent_by IS NULL AND height >= ?2 ORDER BY height DESC LIMIT 1";
+const REUSED: &str = "SELECT 1 FROM coins
+    WHERE vault = ?1 AND keychain = ?2 AND idx = ?3 LIMIT 1 OFFSET 1";
 const USED: &str = "SELECT DISTINCT idx FROM coins
     WHERE vault = ?1 AND keychain = ?2 AND idx >= ?3 AND idx < ?4";
 
@@ -28,12 +36,14 @@ pub struct CoinFilter {
     pub confirmed_only: bool,
 }
 
-/// In which order to list coins. Both are total, and the same from one call to the next.
+/// In which order to list coins. Each is total, and the same from one call to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CoinOrder {
     /// The largest first.
     #[default]
     LargestFirst,
+    /// The smallest first.
+    SmallestFirst,
     /// The oldest first; those in the mempool last.
     OldestFirst,
 }
@@ -57,6 +67,8 @@ pub(super) fn coins_sql(filter: CoinFilter) -> Vec<String> {
         (CoinOrder::LargestFirst, true) => {
             vec![list("AND +height IS NOT NULL", "value DESC, id DESC")]
         }
+        (CoinOrder::SmallestFirst, false) => vec![list("", "value, id")],
+        (CoinOrder::SmallestFirst, true) => vec![list("AND +height IS NOT NULL", "value, id")],
         (CoinOrder::OldestFirst, true) => vec![list("AND height IS NOT NULL", "height, id")],
         (CoinOrder::OldestFirst, false) => vec![
             list("AND height IS NOT NULL", "height, id"),
@@ -97,6 +109,31 @@ impl ReadTx<'_> {
             }
         }
         Ok(coins)
+    }
+
+    /// Number and sum of the unspent coins in blocks up to `height`. Reads as many coins as it counts.
+    pub fn ledger_coins_until(
+        &self,
+        vault: VaultRow,
+        height: u32,
+    ) -> Result<(u64, u64), StorageError> {
+        let mut statement = self.prepare(UNTIL)?;
+        Ok(statement.query_row((vault.0, height), |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    /// The lowest and the highest block from `from` on that has an unspent coin.
+    pub fn ledger_heights_from(
+        &self,
+        vault: VaultRow,
+        from: u32,
+    ) -> Result<(Option<u32>, Option<u32>), StorageError> {
+        let one = |sql: &str| -> Result<Option<u32>, StorageError> {
+            let mut statement = self.prepare(sql)?;
+            Ok(statement
+                .query_row((vault.0, from), |row| row.get(0))
+                .optional()?)
+        };
+        Ok((one(LOWEST)?, one(HIGHEST)?))
     }
 
     /// One coin, spent or not.
@@ -183,6 +220,17 @@ impl ReadTx<'_> {
             Ok((row.get(0)?, row.get(1)?))
         });
         Ok(highest.optional()?.unwrap_or_default())
+    }
+
+    /// Whether an address was paid more than once.
+    pub fn ledger_is_reused(
+        &self,
+        vault: VaultRow,
+        keychain: Keychain,
+        index: u32,
+    ) -> Result<bool, StorageError> {
+        let mut statement = self.prepare(REUSED)?;
+        Ok(statement.exists((vault.0, codec::number(keychain), index))?)
     }
 
     /// Which indexes of `from..to` were paid to, spent since or not.

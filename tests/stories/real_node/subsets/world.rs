@@ -8,7 +8,9 @@ use quorate_core::keychain::Keychain;
 use quorate_core::policy::Template;
 use quorate_core::proposal::Proposal;
 use quorate_core::script_type::ScriptType;
-use quorate_core::spend::{Available, FeeLimits, Previous, Recipient, Request, Send, propose};
+use quorate_core::spend::{
+    Available, FeeLimits, Previous, Recipient, Request, Send, Wishes, propose,
+};
 use quorate_core::vault::Vault;
 use quorate_testkit::Node;
 use quorate_testkit::fixtures::{self, TestKey};
@@ -144,6 +146,7 @@ impl World {
                 keychain,
                 index,
                 height: Some(node.chain_tip().height),
+                group: 0,
             })
             .collect();
         let proposals = (0..PROPOSALS)
@@ -191,6 +194,7 @@ impl Signed {
             tip: 50,
             entropy,
             limits: FeeLimits::default(),
+            wishes: Wishes::default(),
             previous,
         };
         let proposal = propose(vault, &request).unwrap();

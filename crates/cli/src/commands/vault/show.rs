@@ -122,6 +122,9 @@ pub(crate) fn described(view: &VaultView) -> String {
         )),
         None => text.push_str("balance not known yet: never synced\n"),
     }
+    if let Some(alert) = &balance.alert {
+        text.push_str(&format!("alert: {}\n", escape(alert)));
+    }
     if !view.proposals.is_empty() {
         let counts: Vec<String> = view
             .proposals

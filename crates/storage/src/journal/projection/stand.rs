@@ -1,6 +1,7 @@
 //! Who stands for a vault, whose keys are proven, whether it is retired, and what people call things.
 
 use crate::{StorageError, WriteTx};
+use bitcoin::consensus;
 use quorate_core::journal::{Body, Content};
 use quorate_core::key::KeyIdentity;
 use quorate_core::label::Label;
@@ -77,10 +78,11 @@ pub(super) fn said(tx: &WriteTx<'_>, said: &Content) -> Result<(), StorageError>
         }
         Body::LabelsSet { lines } => {
             let mut statement = tx.prepare(
-                "INSERT INTO labels (vault, kind, reference, line, set_at, seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO labels (vault, kind, reference, line, set_at, seq, coin, spendable)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                  ON CONFLICT DO UPDATE SET
-                     line = excluded.line, set_at = excluded.set_at, seq = excluded.seq
+                     line = excluded.line, set_at = excluded.set_at, seq = excluded.seq,
+                     coin = excluded.coin, spendable = excluded.spendable
                  WHERE (excluded.set_at, excluded.seq, excluded.line) > (set_at, seq, line)",
             )?;
             for line in lines {
@@ -92,7 +94,9 @@ pub(super) fn said(tx: &WriteTx<'_>, said: &Content) -> Result<(), StorageError>
                         label.reference(),
                         label.line(),
                         at,
-                        said.seq
+                        said.seq,
+                        label.coin().map(|coin| consensus::serialize(&coin)),
+                        label.coin().and(label.spendable())
                     ])?;
                 }
             }
