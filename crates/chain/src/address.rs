@@ -2,6 +2,7 @@
 //! repeats what could be a password: what stands before the last `@` is never shown.
 
 use crate::core_rpc::{Endpoint, Login};
+use crate::electrum::{self, Trust};
 use crate::{ChainError, foreign};
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,20 @@ use std::path::{Path, PathBuf};
 /// The file of `simulated` in the data folder.
 const SIMULATED_FILE: &str = "simulated-chain.jsonl";
 
-const FORMS: &str = "give http://USER:PASSWORD@HOST:PORT, cookie:PATH@HOST:PORT or simulated";
+const FORMS: &str = "give http://USER:PASSWORD@HOST:PORT, cookie:PATH@HOST:PORT, \
+                     electrum://HOST:PORT, electrums://HOST:PORT or simulated";
+
+const CORE_PORTS: &str = "Bitcoin Core's ports are 8332, 18332 (testnet), 48332 (testnet4), 38332 \
+                          (signet) and 18443 (regtest)";
+const ELECTRUM_PORTS: &str =
+    "Electrum servers usually take 50001 for electrum:// and 50002 for electrums://";
+const PROXY_PORTS: &str = "Tor's is 9050";
 
 /// A chain source's address, understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Core(Endpoint),
+    Electrum(electrum::Endpoint),
     Simulated(PathBuf),
 }
 
@@ -44,10 +53,15 @@ impl Address {
                  its near end as http://USER:PASSWORD@127.0.0.1:PORT"
                     .into(),
             ),
-            "electrum" | "esplora" | "ssl" | "tcp" => {
-                Err(format!("this version speaks only to Bitcoin Core; {FORMS}"))
-            }
-            _ if host_port(text).is_ok() => Err(format!(
+            "electrum" => electrum(scheme, rest, None),
+            "electrums" => electrum(scheme, rest, Some(Trust::Authorities)),
+            "ssl" | "tcp" => Err(
+                "an Electrum server's address begins with electrum:// (TCP) or \
+                                  electrums:// (TLS)"
+                    .into(),
+            ),
+            "esplora" => Err(format!("this version has no Esplora; {FORMS}")),
+            _ if host_port(text, "").is_ok() => Err(format!(
                 "it doesn't say how to log in; give http://USER:PASSWORD@{text} or \
                  cookie:PATH@{text}"
             )),
@@ -80,7 +94,7 @@ fn http(rest: &str) -> Result<Endpoint, String> {
         return Err("a user name can't contain a colon".into());
     }
     Ok(Endpoint {
-        host_port: host_port(host)?,
+        host_port: host_port(host, CORE_PORTS)?,
         login: Login::password(&user, &password),
     })
 }
@@ -101,18 +115,20 @@ fn cookie(rest: &str) -> Result<Endpoint, String> {
         return Err("the shell doesn't expand `~` there; write the whole path".into());
     }
     Ok(Endpoint {
-        host_port: host_port(host)?,
+        host_port: host_port(host, CORE_PORTS)?,
         login: Login::Cookie(PathBuf::from(path)),
     })
 }
 
 /// Checks `host:port`; the host is a name, an IPv4 address, or an IPv6 address in brackets.
-fn host_port(text: &str) -> Result<String, String> {
-    let no_port = || {
-        "the port is missing or not a number from 1 to 65535; Bitcoin Core's ports are 8332, \
-         18332 (testnet), 48332 (testnet4), 38332 (signet) and 18443 (regtest)"
-            .to_owned()
-    };
+fn host_port(text: &str, ports: &str) -> Result<String, String> {
+    let (host, port) = host_and_port(text, ports)?;
+    Ok(format!("{host}:{port}"))
+}
+
+/// The two parts of `host:port`.
+fn host_and_port(text: &str, ports: &str) -> Result<(String, u16), String> {
+    let no_port = || format!("the port is missing or not a number from 1 to 65535; {ports}");
     let (host, port) = text.rsplit_once(':').ok_or_else(no_port)?;
     if !port.bytes().all(|b| b.is_ascii_digit()) {
         return Err(no_port());
@@ -136,7 +152,57 @@ fn host_port(text: &str) -> Result<String, String> {
     if !good {
         return Err("the host is not a name or an IP address".into());
     }
-    Ok(format!("{host}:{port}"))
+    Ok((host.to_owned(), port))
+}
+
+/// `//host:port`, with an optional final `/` and what follows a `?`.
+fn electrum(scheme: &str, rest: &str, trust: Option<Trust>) -> Result<Address, String> {
+    let rest = rest
+        .strip_prefix("//")
+        .ok_or_else(|| format!("`//` is missing after `{scheme}:`"))?;
+    let (server, options) = match rest.split_once('?') {
+        Some((server, options)) => (server, Some(options)),
+        None => (rest, None),
+    };
+    let server = server.strip_suffix('/').unwrap_or(server);
+    if server.contains('@') {
+        return Err("Electrum servers take no user name and password".into());
+    }
+    let (host, port) = host_and_port(server, ELECTRUM_PORTS)?;
+    let mut endpoint = electrum::Endpoint {
+        host,
+        port,
+        trust,
+        proxy: None,
+    };
+    for option in options.into_iter().flat_map(|options| options.split('&')) {
+        match option.split_once('=') {
+            Some(("cert", path)) => endpoint.trust = Some(certificate(&endpoint, path)?),
+            Some(("proxy", _)) if endpoint.proxy.is_some() => {
+                return Err("only one proxy can be named".into());
+            }
+            Some(("proxy", proxy)) => {
+                let proxy = host_and_port(proxy, PROXY_PORTS);
+                endpoint.proxy = Some(proxy.map_err(|reason| format!("of the proxy, {reason}"))?);
+            }
+            _ => return Err("after ? only cert=FILE and proxy=HOST:PORT are known".into()),
+        }
+    }
+    Ok(Address::Electrum(endpoint))
+}
+
+fn certificate(endpoint: &electrum::Endpoint, path: &str) -> Result<Trust, String> {
+    match endpoint.trust {
+        None => Err("cert=FILE is for TLS: the address begins with electrums://".into()),
+        Some(Trust::Certificate(_)) => Err("only one certificate can be named".into()),
+        Some(Trust::Authorities) if path.is_empty() => {
+            Err("the path of the certificate is missing after cert=".into())
+        }
+        Some(Trust::Authorities) if path.starts_with('~') => {
+            Err("the shell doesn't expand `~` there; write the whole path".into())
+        }
+        Some(Trust::Authorities) => Ok(Trust::Certificate(PathBuf::from(path))),
+    }
 }
 
 /// Decodes `%41`; refuses what would be read in two ways when left as it is.
@@ -178,7 +244,7 @@ fn without_credentials(text: &str) -> String {
         (None, None) => foreign(text),
         (None, Some(scheme)) => {
             let rest = text[scheme.len() + 1..].trim_start_matches('/');
-            if host_port(rest).is_ok() || host_port(text).is_ok() {
+            if host_port(rest, "").is_ok() || host_port(text, "").is_ok() {
                 foreign(text)
             } else {
                 foreign(&format!("{scheme}:…"))
@@ -201,6 +267,20 @@ mod tests {
         Address::Core(Endpoint {
             host_port: host_port.to_owned(),
             login,
+        })
+    }
+
+    fn electrum(
+        host: &str,
+        port: u16,
+        trust: Option<Trust>,
+        proxy: Option<(&str, u16)>,
+    ) -> Address {
+        Address::Electrum(electrum::Endpoint {
+            host: host.to_owned(),
+            port,
+            trust,
+            proxy: proxy.map(|(host, port)| (host.to_owned(), port)),
         })
     }
 
@@ -231,6 +311,27 @@ mod tests {
             (
                 "cookie:a@b:c/.cookie@127.0.0.1:65535",
                 core("127.0.0.1:65535", cookie("a@b:c/.cookie")),
+            ),
+            (
+                "electrum://[::1]:50001/",
+                electrum("[::1]", 50_001, None, None),
+            ),
+            (
+                "electrum://abc.onion:50001?proxy=127.0.0.1:9050",
+                electrum("abc.onion", 50_001, None, Some(("127.0.0.1", 9_050))),
+            ),
+            (
+                "electrums://node.lan:50002",
+                electrum("node.lan", 50_002, Some(Trust::Authorities), None),
+            ),
+            (
+                "electrums://node.lan:50002?proxy=localhost:9050&cert=/data/a b=c.pem",
+                electrum(
+                    "node.lan",
+                    50_002,
+                    Some(Trust::Certificate("/data/a b=c.pem".into())),
+                    Some(("localhost", 9_050)),
+                ),
             ),
             (
                 "simulated",
@@ -277,8 +378,21 @@ mod tests {
             ("http://u:%ff@127.0.0.1:1", "plain text"),
             ("http://u%3a:p@127.0.0.1:1", "colon"),
             ("https://u:p@127.0.0.1:1", "tunnel"),
-            ("electrum://127.0.0.1:50001", "only to Bitcoin Core"),
-            ("esplora:https://x.example", "only to Bitcoin Core"),
+            ("electrum:127.0.0.1:50001", "//"),
+            ("electrum://127.0.0.1", "50001"),
+            ("electrum://u:p@127.0.0.1:50001", "no user name"),
+            ("electrum://127.0.0.1:50001?cert=/x.pem", "electrums://"),
+            ("electrums://127.0.0.1:50002?cert=", "path"),
+            ("electrums://127.0.0.1:50002?cert=~/x.pem", "whole path"),
+            ("electrums://127.0.0.1:50002?cert=/a&cert=/b", "one cert"),
+            ("electrums://127.0.0.1:50002?verify=no", "only cert="),
+            ("electrum://127.0.0.1:50001?proxy=9050", "of the proxy"),
+            (
+                "electrum://127.0.0.1:50001?proxy=a:1&proxy=b:2",
+                "one proxy",
+            ),
+            ("ssl://127.0.0.1:50002", "electrums://"),
+            ("esplora:https://x.example", "no Esplora"),
             ("cookie:/x/.cookie", "@HOST:PORT"),
             ("cookie:@127.0.0.1:1", "cookie file is missing"),
             ("cookie:~/.bitcoin/.cookie@127.0.0.1:1", "whole path"),
@@ -301,6 +415,8 @@ mod tests {
             "ftp://user:hunter2@127.0.0.1:1",
             "user:hunter2@127.0.0.1:1",
             "user:hunter2",
+            "electrum://user:hunter2@127.0.0.1:50001",
+            "electrum://127.0.0.1:50001?proxy=user:hunter2@127.0.0.1:9050",
         ] {
             let error = parse(text).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");

@@ -60,7 +60,7 @@ impl CoreRpc {
     pub fn open(address: &str) -> Result<Self, ChainError> {
         match Address::parse(address, Path::new(""))? {
             Address::Core(endpoint) => Ok(Self::new(endpoint)),
-            Address::Simulated(_) => Err(ChainError::BadAddress {
+            Address::Electrum(_) | Address::Simulated(_) => Err(ChainError::BadAddress {
                 given: foreign(address),
                 reason: "it is not a Bitcoin Core node".into(),
             }),

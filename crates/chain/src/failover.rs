@@ -13,13 +13,14 @@ mod compare;
 mod opening;
 mod probe;
 mod schedule;
+mod script;
 
 pub use breaker::{Circuit, Health};
 pub use opening::{Patience, open_all};
 pub use probe::Probe;
 pub use schedule::Schedule;
 
-use crate::{Broadcast, ChainError, ChainSource, ChainStatus, foreign};
+use crate::{Broadcast, ChainError, ChainSource, ChainStatus, ScriptSource, foreign};
 use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::{Block, BlockHash, FeeRate, Network, Transaction, Txid};
 use quorate_core::spend::Package;
@@ -267,7 +268,10 @@ impl Failover {
 
     fn failed(&self, at: usize, error: &ChainError) {
         let member = &self.members[at];
-        if matches!(error, ChainError::OtherChain { .. }) {
+        if matches!(
+            error,
+            ChainError::OtherChain { .. } | ChainError::CannotBeAsked { .. }
+        ) {
             return; // Healthy, but of no use here.
         }
         let words = error.reason();
@@ -390,6 +394,10 @@ impl ChainSource for Failover {
             let circuit = self.members[at].health.borrow().circuit(now);
             at != current && !matches!(circuit, Circuit::Open(_))
         })
+    }
+
+    fn by_script(&self) -> Option<&dyn ScriptSource> {
+        self.serves_scripts().then_some(self)
     }
 
     fn remarks(&self) -> Vec<String> {

@@ -1,5 +1,6 @@
-//! Chain sources: where blocks, the mempool and the way to broadcast come from. One small trait,
-//! two sources so far: Bitcoin Core over RPC and a simulated chain for tests and the demo.
+//! Chain sources: where blocks, the mempool and the way to broadcast come from. One small trait;
+//! three sources: Bitcoin Core over RPC, Electrum servers, which serve histories of scripts instead
+//! of blocks ([`ScriptSource`]), and a simulated chain for tests and the demo.
 //!
 //! A source is believed about what is on the chain now, and about nothing else: scripts, amounts
 //! and transaction ids are always computed from the bytes it sends.
@@ -7,11 +8,15 @@
 
 mod address;
 mod core_rpc;
+mod electrum;
 pub mod failover;
+mod script;
 pub mod simulated;
 
 pub use core_rpc::CoreRpc;
+pub use electrum::Electrum;
 pub use failover::Failover;
+pub use script::{Branch, ScriptSource};
 pub use simulated::Simulated;
 
 use address::Address;
@@ -88,6 +93,22 @@ pub enum ChainError {
         /// A sentence about each.
         reasons: Vec<String>,
     },
+    /// It can't show that it is the one that is meant.
+    #[error("{source_name} can't be trusted: {reason}")]
+    Untrusted {
+        /// The source, without credentials.
+        source_name: String,
+        /// In plain words, with the remedy.
+        reason: String,
+    },
+    /// Sources of its kind have no answer to this.
+    #[error("{source_name} can't be asked {what}; for this, name a Bitcoin Core node")]
+    CannotBeAsked {
+        /// The source, without credentials.
+        source_name: String,
+        /// What for.
+        what: &'static str,
+    },
     /// The address of the source can't be understood.
     #[error("`{given}` is not a chain source: {reason}")]
     BadAddress {
@@ -103,10 +124,14 @@ impl ChainError {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::Unreachable { reason, .. } | Self::OtherChain { reason, .. } => reason.clone(),
+            Self::Unreachable { reason, .. }
+            | Self::OtherChain { reason, .. }
+            | Self::Untrusted { reason, .. } => reason.clone(),
             Self::BadAnswer { reason, .. } => format!("an answer that can't be used: {reason}"),
             Self::Unauthorized { .. } => "it refuses the user name, password or cookie".to_owned(),
-            Self::NoneAnswers { .. } | Self::BadAddress { .. } => self.to_string(),
+            Self::NoneAnswers { .. } | Self::BadAddress { .. } | Self::CannotBeAsked { .. } => {
+                self.to_string()
+            }
         }
     }
 }
@@ -117,10 +142,15 @@ impl ChainError {
 /// - `http://user:password@127.0.0.1:18443`: Bitcoin Core; signs other than letters and digits in
 ///   the password are percent-encoded;
 /// - `cookie:PATH@127.0.0.1:18443`: Bitcoin Core, with the cookie file it writes at each start;
+/// - `electrum://HOST:PORT`: an Electrum server, over plain TCP;
+/// - `electrums://HOST:PORT`: the same over TLS, with a certificate that browsers would trust; with
+///   `?cert=FILE` exactly the certificate in this file (PEM) is trusted, whoever signed it;
+/// - both take `?proxy=HOST:PORT`, a SOCKS5 proxy such as Tor's, which also looks up the name;
 /// - `simulated`, `simulated:PATH`: a simulated chain in a file.
 pub fn open(address: &str, home: &Path) -> Result<Box<dyn ChainSource>, ChainError> {
     Ok(match Address::parse(address, home)? {
         Address::Core(endpoint) => Box::new(CoreRpc::new(endpoint)),
+        Address::Electrum(endpoint) => Box::new(Electrum::new(endpoint)),
         Address::Simulated(path) => Box::new(Simulated::open(&path)?),
     })
 }
@@ -147,6 +177,7 @@ pub trait ChainSource: std::fmt::Debug + Send {
     /// These mempool transactions; those gone meanwhile are left out.
     fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError>;
     /// What the source would say of `tx` without taking it: `Accepted`, or `Refused` with its words.
+    /// Where that can't be asked, [`ChainError::CannotBeAsked`].
     fn test_accept(&self, tx: &Transaction) -> Result<Broadcast, ChainError>;
     /// The fee rate that gets a transaction into one of the next `blocks` blocks, by what the source has
     /// seen; `None` where it doesn't know.
@@ -178,6 +209,10 @@ pub trait ChainSource: std::fmt::Debug + Send {
     /// They may be asked for it.
     fn remarks(&self) -> Vec<String> {
         Vec::new()
+    }
+    /// The same source by scripts, if it serves those instead of blocks and the whole mempool.
+    fn by_script(&self) -> Option<&dyn ScriptSource> {
+        None
     }
 }
 
@@ -215,7 +250,10 @@ mod tests {
             format!("{node:?}"),
             "CoreRpc(\"Bitcoin Core at 127.0.0.1:1\")"
         );
-        assert!(open("electrum://127.0.0.1:50001", home.path()).is_err());
+        let server = open("electrum://127.0.0.1:1", home.path()).unwrap();
+        assert_eq!(server.name(), "Electrum server at 127.0.0.1:1");
+        assert!(server.by_script().is_some());
+        assert!(open("esplora:https://x.example", home.path()).is_err());
     }
 
     #[test]

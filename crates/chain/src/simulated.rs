@@ -116,7 +116,7 @@ impl Simulated {
     pub fn at_address(address: &str, home: &Path) -> Result<Option<Self>, ChainError> {
         match Address::parse(address, home)? {
             Address::Simulated(path) => Self::open(&path).map(Some),
-            Address::Core(_) => Ok(None),
+            Address::Core(_) | Address::Electrum(_) => Ok(None),
         }
     }
 

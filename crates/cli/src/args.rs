@@ -58,8 +58,9 @@ pub(crate) struct Global {
     /// The data folder [env: QUORATE_HOME] [default: quorate in XDG_DATA_HOME or ~/.local/share]
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) home: Option<PathBuf>,
-    /// The chain source: http://USER:PASSWORD@HOST:PORT, cookie:PATH@HOST:PORT, simulated or
-    /// simulated:PATH; repeat it to name others, asked when the first fails [env: QUORATE_NODE]
+    /// The chain source: http://USER:PASSWORD@HOST:PORT or cookie:PATH@HOST:PORT (Bitcoin Core),
+    /// electrum://HOST:PORT or electrums://HOST:PORT (TLS), simulated or simulated:PATH; repeat it to
+    /// name others, asked when the first fails [env: QUORATE_NODE]
     #[arg(long, global = true, value_name = "SOURCE")]
     pub(crate) node: Vec<String>,
     /// How long to try sources that don't answer [env: QUORATE_NODE_TIMEOUT] [default: 10]

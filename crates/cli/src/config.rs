@@ -79,7 +79,7 @@ pub(crate) fn nodes(given: &[String]) -> Result<Vec<String>, Error> {
         return Err(
             Error::input("no_chain_source", "no chain source is named").hint(format!(
                 "name one with --node or {NODE}: http://USER:PASSWORD@127.0.0.1:8332, \
-                 cookie:PATH@127.0.0.1:8332 or simulated"
+                 cookie:PATH@127.0.0.1:8332, electrum://HOST:50001, electrums://HOST:50002 or simulated"
             )),
         );
     }

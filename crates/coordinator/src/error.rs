@@ -113,6 +113,8 @@ impl From<ChainError> for Error {
             ChainError::Unauthorized { .. } => Self::chain("unauthorized", error.to_string())
                 .hint("give the node's rpcuser and rpcpassword, or its cookie file: --node cookie:PATH@127.0.0.1:8332"),
             ChainError::BadAnswer { .. } => Self::chain("bad_answer", error.to_string()),
+            ChainError::Untrusted { .. } => Self::refused("untrusted_source", error.to_string()),
+            ChainError::CannotBeAsked { .. } => Self::refused("cannot_be_asked", error.to_string()),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Bringing the ledger up to what the chain source says: blocks, reorgs, the mempool.
+//! Bringing the ledger up to what the chain source says: blocks, reorgs, the mempool; or, where a
+//! source serves those instead, the histories of our scripts.
 //!
 //! A sync goes in rounds. Each looks at where the vaults stand, talks to the source with no
 //! transaction open, and writes in batches that say what they were planned on. If another process has
@@ -10,7 +11,10 @@ mod birth;
 mod blocks;
 mod error;
 mod fork;
+mod histories;
+
 mod mempool;
+mod proof;
 mod rescan;
 
 pub use error::SyncError;
@@ -45,7 +49,7 @@ pub struct SyncProgress {
 pub struct SyncReport {
     /// The source's best block, which the ledger now stands at.
     pub tip: BlockId,
-    /// Blocks read.
+    /// Blocks read; of a source that serves histories, those with our transactions in them.
     pub blocks: u64,
     /// Transactions that were new to a vault, in blocks or in the mempool.
     pub new_transactions: u64,
@@ -173,8 +177,20 @@ impl Run<'_> {
         if vaults.is_empty() {
             return Ok(Step::Done);
         }
-        if self.leave_dead_branches()? == Step::PlanAnew
-            || self.give_births(status)? == Step::PlanAnew
+        if self.leave_dead_branches()? == Step::PlanAnew {
+            return Ok(Step::PlanAnew);
+        }
+        let source = self.source;
+        if let Some(source) = source.by_script() {
+            self.store.write(|tx| tx.ledger_reopen_rescans())?;
+            if self.follow_histories(status, source)? == Step::PlanAnew {
+                return Ok(Step::PlanAnew);
+            }
+            self.store.write(|tx| tx.ledger_rescanned(status.tip))?;
+            let followed = self.store.read(|tx| tx.ledger_vaults())?;
+            return self.sign_off(&followed, status);
+        }
+        if self.give_births(status)? == Step::PlanAnew
             || self.follow_blocks(status)? == Step::PlanAnew
         {
             return Ok(Step::PlanAnew);

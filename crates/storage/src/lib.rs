@@ -26,7 +26,7 @@ pub use journal::{
 };
 pub use ledger::{
     CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Origin, Reexamination,
-    Rollback,
+    Rollback, Watched,
 };
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;

@@ -79,6 +79,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0010_sources.sql"),
         fill: None,
     },
+    Migration {
+        version: 11,
+        name: "electrum",
+        sql: include_str!("../migrations/0011_electrum.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

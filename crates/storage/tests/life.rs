@@ -265,6 +265,8 @@ fn opening_an_older_database_makes_the_tables_anew() {
         ALTER TABLE ledger_vault DROP COLUMN cursor_time;
         ALTER TABLE ledger_vault DROP COLUMN synced_at;
         ALTER TABLE ledger_vault DROP COLUMN rescan_to;
+        DROP TRIGGER coins_status_made; DROP TRIGGER coins_status_gone;
+        DROP TRIGGER coins_status_changed; DROP TABLE script_status;
         DROP TABLE labels; DROP TABLE key_facts; ALTER TABLE vaults DROP COLUMN session;
         DROP TABLE attestations; DROP TABLE proofs; DROP TABLE retirements;
         DROP TABLE setup_slots; DROP TABLE setup_revoked; DROP TABLE setups; DROP TABLE joins;

@@ -10,6 +10,7 @@
     reason = "a failing test says where its folder is"
 )]
 
+mod electrum;
 pub mod fixtures;
 mod folder;
 mod home;
@@ -21,6 +22,7 @@ mod program;
 pub mod rogue;
 mod rpc;
 
+pub use electrum::ElectrumServer;
 pub use folder::Folder;
 pub use home::{Home, Output, Running};
 pub use node::Node;

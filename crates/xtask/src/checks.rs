@@ -2,8 +2,9 @@
 //! folder, so that nothing is built twice.
 
 use crate::fuzz::fuzz;
+use crate::python::{ELECTRUM, EMBIT};
 use crate::shell::{cargo, run, words};
-use crate::{codes, embit, node};
+use crate::{codes, node};
 use std::io::{BufRead, BufReader};
 use std::ops::AddAssign;
 use std::process::Stdio;
@@ -60,21 +61,28 @@ const FUZZ_SECONDS: u32 = 20;
 /// A sentence, when something fails.
 pub(crate) fn test(with_node: bool) -> Result<(), String> {
     let start = Instant::now();
-    let (exe, python, readers, skip) = if with_node {
-        (node::path()?, embit::python()?, codes::folder()?, "")
+    // A test outside `real_node` that wants one of them fails with this as the reason.
+    let left_out = || "left-out-by-no-node".into();
+    let (exe, readers, skip) = if with_node {
+        (node::path()?, codes::folder()?, "")
     } else {
-        // A test outside `real_node` that wants one of them fails with this as the reason.
-        let left_out = || "left-out-by-no-node".into();
-        (left_out(), left_out(), left_out(), "-- --skip real_node")
+        (left_out(), left_out(), "-- --skip real_node")
     };
     // The binary, with the same features as in the tests: cargo unifies them over what it builds.
     run(&mut cargo("build --workspace --lib --bins --tests"))?;
     let mut command = cargo(&format!("test --workspace --no-fail-fast {skip}"));
     command
         .env("BITCOIND_EXE", &exe)
-        .env(embit::VARIABLE, &python)
         .env(codes::VARIABLE, &readers)
         .stdout(Stdio::piped());
+    for python in [EMBIT, ELECTRUM] {
+        let path = if with_node {
+            python.path()?
+        } else {
+            left_out()
+        };
+        command.env(python.variable, path);
+    }
     let line = words(&command);
     eprintln!("$ {line}");
     let mut child = command

@@ -41,7 +41,7 @@ pub(crate) fn folder() -> Result<PathBuf, String> {
         let path = from.join(file);
         content.extend(fs::read(&path).map_err(|e| at(&path, &e))?);
     }
-    let done = cache.join(format!("{:016x}", crate::embit::fingerprint(&content)));
+    let done = cache.join(format!("{:016x}", crate::python::fingerprint(&content)));
     if !done.is_dir() {
         make(&from, &cache, &done)?;
     }

@@ -41,13 +41,21 @@ pub(crate) const NODE: Needs = Needs {
 };
 
 /// Debian keeps what fills a virtual environment in a package of its own.
-pub(crate) const PYTHON: Needs = Needs {
+const VENV: &[(&str, Probe)] = &[
+    ("python3", Probe::Program("python3")),
+    ("python3-venv", Probe::Modules("venv, ensurepip")),
+];
+
+pub(crate) const EMBIT: Needs = Needs {
     what: "the virtual environment of embit",
     otherwise: "install them, or set EMBIT_PYTHON to a python3 that has the module embit",
-    packages: &[
-        ("python3", Probe::Program("python3")),
-        ("python3-venv", Probe::Modules("venv, ensurepip")),
-    ],
+    packages: VENV,
+};
+
+pub(crate) const ELECTRUM: Needs = Needs {
+    what: "the virtual environment of the Electrum server",
+    otherwise: "install them, or set ELECTRUM_SERVER_PYTHON to a python3 that has e-x and plyvel",
+    packages: VENV,
 };
 
 /// For the readers of QR frames.

@@ -190,9 +190,19 @@ fn chain_sources_that_cannot_be_used() {
     refused(&home, &["sync", "--node", "127.0.0.1"], 2, &["127.0.0.1"]);
     refused(
         &home,
-        &["sync", "--node", "electrum://127.0.0.1:50001"],
+        &["sync", "--node", "electrum://127.0.0.1"],
         2,
-        &["electrum"],
+        &["50001"],
+    );
+    refused(
+        &home,
+        &[
+            "sync",
+            "--node",
+            "electrums://127.0.0.1:1?cert=/nowhere.pem",
+        ],
+        2,
+        &["/nowhere.pem is not there"],
     );
     let node = Node::start();
     let wrong = node.url_userpass().replacen("http://", "http://x", 1);

@@ -21,7 +21,12 @@ pub(crate) struct Family {
 impl Family {
     /// Homes made, keys made, the vault created in the office and imported everywhere else.
     pub(crate) fn with_vault(policy: &str) -> Self {
-        let family = Self::new();
+        Self::new().and_vault(policy)
+    }
+
+    /// The vault, created in the office and imported everywhere else.
+    pub(crate) fn and_vault(self, policy: &str) -> Self {
+        let family = self;
         let keys = family.keys();
         let mut args = vec!["vault", "create", "family", "--policy", policy];
         for key in &keys {
@@ -33,7 +38,11 @@ impl Family {
     }
 
     pub(crate) fn new() -> Self {
-        let node = Node::start();
+        Self::on(Node::start())
+    }
+
+    /// On a node that was started for it.
+    pub(crate) fn on(node: Node) -> Self {
         node.mine(110);
         let home = || {
             Home::new()

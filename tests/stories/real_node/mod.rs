@@ -7,6 +7,7 @@ mod codes;
 mod crash;
 mod demo;
 mod disputes;
+mod electrum;
 mod family;
 mod homes;
 mod life;

@@ -201,7 +201,7 @@ fn whatever_goes_wrong_with_one_the_next_is_asked_at_once() {
         a.set(mode);
         assert_eq!(all.status().unwrap(), chain.status().unwrap(), "{mode:?}");
         assert_eq!((all.name(), all.generation()), ("B", 1));
-        assert_eq!(hands.pauses(), []);
+        assert!(hands.pauses().is_empty());
         let remarks = all.take_remarks();
         assert!(remarks[0].contains("B was asked instead"), "{remarks:?}");
         // From then on A is left alone.

@@ -17,12 +17,17 @@ use std::path::PathBuf;
 /// All vaults of the data folder are looked after at once. What was sent and got lost is handed to
 /// the network again. With --folder, a vault's journal is exchanged with other data folders
 /// instead: no chain source is asked.
+///
+/// An Electrum server learns which addresses belong together. electrums://HOST:PORT?cert=FILE trusts
+/// exactly the certificate in FILE, for a server of one's own; ?proxy=127.0.0.1:9050 goes through
+/// Tor.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate sync
   quorate sync family --rescan-from 2025-01-31
   quorate sync family --folder ~/Sync/family
-  quorate sync family --node cookie:/home/me/.bitcoin/.cookie@127.0.0.1:8332")]
+  quorate sync family --node cookie:/home/me/.bitcoin/.cookie@127.0.0.1:8332
+  quorate sync family --node 'electrums://node.lan:50002?cert=/home/me/node.pem'")]
 pub(crate) struct Args {
     /// Also show the balance of this vault
     vault: Option<String>,

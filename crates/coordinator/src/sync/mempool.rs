@@ -67,7 +67,7 @@ impl Run<'_> {
         Ok(Step::Done)
     }
 
-    fn match_waiting(
+    pub(super) fn match_waiting(
         &mut self,
         revision: i64,
         transactions: Vec<(Txid, Transaction)>,

@@ -1,6 +1,8 @@
 //! Syncing against a chain of our own: scenarios one by one, then random ones against a reference.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod by_script;
+mod histories;
 mod home;
 mod random;
 mod refusals;

@@ -50,6 +50,8 @@ enum Happening {
     Race { call: &'static str },
     /// A sync during which another program syncs.
     Twice { call: &'static str },
+    /// From now on another kind of source.
+    Turn,
     /// The program is started again.
     Restart,
     /// A sync, and the comparison.
@@ -66,6 +68,11 @@ fn happening() -> impl Strategy<Value = Happening> {
         "blocks",
         "mempool_txids",
         "mempool_transactions",
+        "statuses",
+        "histories",
+        "transactions",
+        "headers_from",
+        "branches",
     ]);
     prop_oneof![
         5 => (any::<bool>(), ahead, prop::bool::weighted(0.2), any::<bool>())
@@ -83,6 +90,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0..14u32).prop_map(|after| Break { after }),
         2 => call.clone().prop_map(|call| Race { call }),
         1 => call.prop_map(|call| Twice { call }),
+        1 => Just(Turn),
         1 => Just(Restart),
         4 => Just(Sync),
     ]
@@ -275,6 +283,7 @@ impl Run {
                 self.home.sync(world).unwrap();
                 world.forget_hooks();
             }
+            Happening::Turn => world.by_script.set(!world.by_script.get()),
             Happening::Restart => {
                 self.home.store = Store::open(&self.home.path).unwrap();
             }
@@ -282,10 +291,15 @@ impl Run {
                 self.home.sync_and_check(world);
                 let blocks = world.blocks_served.get();
                 let transactions = world.transactions_served.get();
+                let histories = world.histories_served.get();
                 let report = self.home.sync_and_check(world);
                 assert_eq!((report.blocks, report.new_transactions), (0, 0));
                 assert_eq!(world.blocks_served.get(), blocks);
                 assert_eq!(world.transactions_served.get(), transactions);
+                // Only of what waits to be mined.
+                if world.mempool.borrow().is_empty() {
+                    assert_eq!(world.histories_served.get(), histories);
+                }
             }
         }
     }
@@ -302,9 +316,11 @@ proptest! {
 
     #[test]
     fn the_ledger_says_what_the_chain_says(
+        by_script in any::<bool>(),
         happenings in prop::collection::vec(happening(), 1..40),
     ) {
         let mut run = Run { world: World::new(), home: Home::new() };
+        run.world.by_script.set(by_script);
         for happening in happenings.iter().chain([&Happening::Sync]) {
             run.step(happening);
         }

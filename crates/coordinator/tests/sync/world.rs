@@ -9,7 +9,7 @@ use bitcoin::{
     Amount, Block, BlockHash, CompactTarget, Network, OutPoint, ScriptBuf, Sequence, Transaction,
     TxIn, TxMerkleNode, TxOut, Txid, Witness,
 };
-use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus};
+use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus, ScriptSource};
 use quorate_core::chain::BlockId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +25,13 @@ pub(crate) enum Lie {
     FewerBlocks,
     MoreMoney,
     OtherTransactions,
+    Omits,
+    AboveTip,
+    OtherBlock,
+    Proof,
+    OtherHeaders,
+    NoHeaders,
+    EverMore,
 }
 
 pub(crate) struct World {
@@ -42,6 +49,9 @@ pub(crate) struct World {
     pub(crate) breaks_after: Cell<Option<u32>>,
     pub(crate) blocks_served: Cell<usize>,
     pub(crate) transactions_served: Cell<usize>,
+    pub(crate) histories_served: Cell<usize>,
+    /// Whether it serves histories instead of blocks.
+    pub(crate) by_script: Cell<bool>,
     /// What happens, once each, just before the named call is answered.
     hooks: RefCell<Vec<(&'static str, Hook)>>,
 }
@@ -68,6 +78,8 @@ impl World {
             breaks_after: Cell::new(None),
             blocks_served: Cell::new(0),
             transactions_served: Cell::new(0),
+            histories_served: Cell::new(0),
+            by_script: Cell::new(false),
             hooks: RefCell::default(),
         }
     }
@@ -83,6 +95,12 @@ impl World {
         other.unique.set(self.unique.get() + 1_000_000);
         other.disconnect(self.tip().height - height);
         other
+    }
+
+    pub(crate) fn by_script() -> Self {
+        let world = Self::new();
+        world.by_script.set(true);
+        world
     }
 
     pub(crate) fn before(&self, call: &'static str, hook: impl FnOnce(&Self) + Send + 'static) {
@@ -278,7 +296,7 @@ impl World {
         }
     }
 
-    fn answer(&self, call: &'static str) -> Result<(), ChainError> {
+    pub(crate) fn answer(&self, call: &'static str) -> Result<(), ChainError> {
         let due = {
             let mut hooks = self.hooks.borrow_mut();
             let at = hooks.iter().position(|(name, _)| *name == call);
@@ -396,5 +414,9 @@ impl ChainSource for World {
 
     fn broadcast(&self, _: &Transaction) -> Result<Broadcast, ChainError> {
         unreachable!("a sync never sends")
+    }
+
+    fn by_script(&self) -> Option<&dyn ScriptSource> {
+        self.by_script.get().then_some(self as &dyn ScriptSource)
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes of a chain source, checked to be the block that was asked for.
 
 use crate::chain::BlockId;
+use bitcoin::block::Header;
 use bitcoin::{Amount, Block, BlockHash, Transaction, Txid};
 
 /// Why a block can't be used.
@@ -17,6 +18,14 @@ pub enum BlockError {
     /// The header doesn't commit to the transactions.
     #[error("the transactions of block {0} are not those its header commits to")]
     OtherTransactions(BlockHash),
+    /// The way from a transaction doesn't lead to the root in the header.
+    #[error("the proof that transaction {txid} is in block {block} is wrong")]
+    NotProven {
+        /// The transaction.
+        txid: Txid,
+        /// The block it is said to be in.
+        block: BlockHash,
+    },
     /// More money than exists.
     #[error("an output of transaction {0} has an impossible amount")]
     ImpossibleAmount(Txid),
@@ -29,9 +38,27 @@ pub struct CheckedBlock {
     parent: BlockHash,
     time: u32,
     transactions: Vec<(Txid, Transaction)>,
+    /// Where in the block they are; `None` when they are all that there is.
+    positions: Option<Vec<usize>>,
 }
 
 impl CheckedBlock {
+    /// Of transactions that were proven to be in the block at these positions.
+    pub(super) fn with_some(
+        id: BlockId,
+        header: &Header,
+        transactions: Vec<(Txid, Transaction)>,
+        positions: Vec<usize>,
+    ) -> Self {
+        Self {
+            id,
+            parent: header.prev_blockhash,
+            time: header.time,
+            transactions,
+            positions: Some(positions),
+        }
+    }
+
     /// Checks that `block` is the one with this id. That it is in the active chain, and at this
     /// height, is the source's word.
     pub fn check(id: BlockId, block: Block) -> Result<Self, BlockError> {
@@ -61,6 +88,7 @@ impl CheckedBlock {
             parent: header.prev_blockhash,
             time: header.time,
             transactions,
+            positions: None,
         })
     }
 
@@ -82,10 +110,20 @@ impl CheckedBlock {
         self.time
     }
 
-    /// Its transactions, in order; the first is the coinbase.
+    /// Its transactions as far as they are known, in order.
     #[must_use]
     pub fn transactions(&self) -> &[(Txid, Transaction)] {
         &self.transactions
+    }
+
+    /// Where in the block the transaction is that stands at `index` of [`Self::transactions`]; 0 is
+    /// the coinbase.
+    #[must_use]
+    pub fn position(&self, index: usize) -> usize {
+        let known = self.positions.as_ref();
+        known.map_or(index, |positions| {
+            positions.get(index).copied().unwrap_or(usize::MAX)
+        })
     }
 }
 

@@ -6,14 +6,18 @@
 
 mod block;
 mod coin;
+mod history;
 mod lookahead;
 mod matcher;
 mod order;
+mod sparse;
 mod tags;
 
 pub use block::{BlockError, CheckedBlock, check_values};
 pub use coin::{Balance, Birth, Coin, Owner, Spent, TxStatus, VaultRow};
+pub use history::{Listed, ListedAt, ScriptStatus};
 pub use lookahead::{LOOKAHEAD, scripts_needed};
 pub use matcher::{Funded, Match, highest_used, match_transactions};
 pub use order::parents_first;
+pub use sparse::Proven;
 pub use tags::{any_tag_in, outpoint_tag, script_tag, tags_of};

@@ -28,6 +28,12 @@ impl ReadTx<'_> {
         Ok(self.ledger_blocks_below(u32::MAX, 1)?.pop())
     }
 
+    /// The block remembered at `height`, if one is.
+    pub(super) fn ledger_block_at(&self, height: u32) -> Result<Option<BlockId>, StorageError> {
+        let mut below = self.ledger_blocks_below(height.saturating_add(1), 1)?;
+        Ok(below.pop().filter(|known| known.height == height))
+    }
+
     /// Remembered blocks under `height`, the highest first, at most `count`.
     pub fn ledger_blocks_below(
         &self,
@@ -133,9 +139,8 @@ impl WriteTx<'_> {
     /// Remembers a block. `false`, and nothing is changed, if another one is remembered at its
     /// height: then the vaults that came there are on a branch that has been left.
     pub(super) fn remember_block(&self, block: BlockId) -> Result<bool, StorageError> {
-        let known = self.ledger_blocks_below(block.height.saturating_add(1), 1)?;
-        if let Some(known) = known.first().filter(|known| known.height == block.height) {
-            return Ok(known.hash == block.hash);
+        if let Some(known) = self.ledger_block_at(block.height)? {
+            return Ok(known == block);
         }
         self.prepare("INSERT INTO blocks (height, hash) VALUES (?1, ?2)")?
             .execute((block.height, block.hash.as_byte_array()))?;

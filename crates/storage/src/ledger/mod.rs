@@ -10,6 +10,7 @@ mod apply;
 mod audit;
 mod chain;
 mod codec;
+mod histories;
 mod mempool;
 mod origin;
 mod payees;
@@ -23,6 +24,7 @@ mod state;
 mod vaults;
 
 pub use chain::Rollback;
+pub use histories::Watched;
 pub use mempool::{Difference, Reexamination};
 pub use origin::Origin;
 pub use query::{CoinFilter, CoinOrder};

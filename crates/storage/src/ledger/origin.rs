@@ -123,6 +123,24 @@ impl WriteTx<'_> {
         Ok(!vaults.is_empty())
     }
 
+    /// For a source that serves histories: of vaults under rescan nothing above the cursor counts as
+    /// confirmed until the source says so again. It stays known, as waiting, and what isn't listed any more
+    /// goes with what left the mempool.
+    pub fn ledger_reopen_rescans(&self) -> Result<(), StorageError> {
+        let vaults: Vec<(i64, Option<u32>)> = self
+            .prepare("SELECT id, cursor_height FROM ledger_vault WHERE rescan_to IS NOT NULL")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for &(vault, cursor) in &vaults {
+            let above = cursor.map_or(0, |cursor| cursor.saturating_add(1));
+            self.drop_stale(VaultRow(vault), above, u32::MAX, &BTreeSet::new())?;
+        }
+        if !vaults.is_empty() {
+            self.ledger_touch()?;
+        }
+        Ok(())
+    }
+
     /// Before `blocks` are matched for vaults under rescan: what was confirmed at their heights in
     /// other blocks is no longer so.
     pub(super) fn make_room(

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 const SOURCES: [(&str, &str); 11] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
+    ("histories.rs", include_str!("histories.rs")),
     ("known.rs", include_str!("../journal/known.rs")),
     ("mempool.rs", include_str!("mempool.rs")),
     ("origin.rs", include_str!("origin.rs")),

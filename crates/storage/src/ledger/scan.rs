@@ -48,17 +48,7 @@ impl WriteTx<'_> {
             }
         }
         self.make_room(vaults, blocks)?;
-        let mut matched = Matched::default();
-        for block in blocks {
-            let transactions = block.transactions();
-            for found in self.find(transactions, Some(vaults), deriver)? {
-                let Some((_, tx)) = transactions.get(found.position) else {
-                    continue;
-                };
-                let new = self.apply(&found, tx, Place::Block(block.id()), block.time())?;
-                matched.new_transactions += u64::from(new);
-            }
-        }
+        let matched = self.match_blocks(blocks, vaults, deriver)?;
         let id = last.id();
         let mut advance = self.prepare(
             "UPDATE ledger_vault SET cursor_height = ?2, cursor_hash = ?3, cursor_time = ?4 WHERE id = ?1",
@@ -69,6 +59,31 @@ impl WriteTx<'_> {
         self.prune_blocks()?;
         self.ledger_touch()?;
         Ok(Some(matched))
+    }
+
+    /// Matches what is known of `blocks`, in order, and writes it; cursors stay.
+    pub(super) fn match_blocks(
+        &self,
+        blocks: &[CheckedBlock],
+        vaults: &BTreeSet<VaultRow>,
+        deriver: &mut Deriver,
+    ) -> Result<Matched, StorageError> {
+        let mut matched = Matched::default();
+        for block in blocks {
+            let transactions = block.transactions();
+            for found in self.find(transactions, Some(vaults), deriver)? {
+                let Some((_, tx)) = transactions.get(found.position) else {
+                    continue;
+                };
+                let placed = Match {
+                    position: block.position(found.position),
+                    ..found
+                };
+                let new = self.apply(&placed, tx, Place::Block(block.id()), block.time())?;
+                matched.new_transactions += u64::from(new);
+            }
+        }
+        Ok(matched)
     }
 
     /// Matches a list of transactions against what is known, deriving on when a match moves the
