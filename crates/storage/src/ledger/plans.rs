@@ -5,7 +5,7 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 11] = [
+const SOURCES: [(&str, &str); 12] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
     ("histories.rs", include_str!("histories.rs")),

@@ -6,7 +6,6 @@ use super::show;
 use crate::context::Context;
 use crate::output::Answer;
 use crate::sources::Sources;
-use quorate_chain::ChainSource;
 use quorate_coordinator::{Error, Hurry, Revision};
 
 #[derive(clap::Args)]

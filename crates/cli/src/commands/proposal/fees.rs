@@ -4,7 +4,6 @@ use crate::amount;
 use crate::context::Context;
 use crate::sources::Sources;
 use bitcoin::FeeRate;
-use quorate_chain::ChainSource;
 use quorate_coordinator::Error;
 use quorate_core::spend::RELAY_FLOOR;
 
