@@ -14,6 +14,7 @@ mod catch_up;
 mod error;
 mod facts;
 mod find;
+mod history;
 mod homes;
 mod journal;
 mod labels;
@@ -29,6 +30,7 @@ pub mod view;
 
 pub use error::{Error, Kind};
 pub use find::nearest;
+pub use history::{MAX_PAGE, Page};
 pub use homes::JournalText;
 pub use proposal::{Deadline, Revision, Spend, Terms};
 pub use review::{Request, review_alone};

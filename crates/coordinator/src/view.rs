@@ -1,6 +1,7 @@
 //! The public JSON: `--json` output and, later, HTTP bodies. Amounts are satoshi as integers, hashes
 //! are hex, keys are snake_case. Nothing else in the program is a promise to other programs.
 
+mod history;
 mod homes;
 mod import;
 mod journal;
@@ -10,6 +11,7 @@ mod review;
 mod setup;
 mod vault;
 
+pub use history::{CounterpartyView, HistoryView, MovementView, StatementView};
 pub use homes::{
     FolderView, JournalExportView, JournalImportView, MemberLineView, MemberView, MembersView,
     MembershipView, RefusedEntryView, SkippedView, TakenView, UnknownView,

@@ -24,7 +24,8 @@ pub use journal::{
     StoredRetirement, StoredVault, StoredWord, TableDifference, Waiting,
 };
 pub use ledger::{
-    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Reexamination, Rollback,
+    Booked, CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Order, Reexamination,
+    Rollback, Spot,
 };
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;

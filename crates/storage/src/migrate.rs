@@ -67,6 +67,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0008_labels.sql"),
         fill: None,
     },
+    Migration {
+        version: 9,
+        name: "events",
+        sql: include_str!("../migrations/0009_events.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

@@ -6,6 +6,7 @@ mod balance;
 mod coin;
 mod demo;
 mod explain;
+mod history;
 mod homes;
 mod init;
 mod journal;
@@ -21,6 +22,7 @@ mod review;
 mod setup;
 mod signer;
 mod simulated;
+mod statement;
 mod sync;
 mod vault;
 
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Address(address::Command),
     Sync(sync::Args),
     Balance(balance::Args),
+    History(history::Args),
+    Statement(statement::Args),
     /// The coins a vault holds
     #[command(subcommand)]
     Coin(coin::Command),
@@ -91,6 +95,8 @@ impl Command {
             Self::Address(command) => address::run(command, context),
             Self::Sync(args) => sync::run(&args, context),
             Self::Balance(args) => balance::run(&args, context),
+            Self::History(args) => history::run(&args, context),
+            Self::Statement(args) => statement::run(&args, context),
             Self::Coin(command) => coin::run(command, context),
             Self::Label(command) => label::run(command, context),
             Self::Proposal(command) => proposal::run(command, context),

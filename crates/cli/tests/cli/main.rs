@@ -6,6 +6,7 @@ mod backups;
 mod codes;
 mod errors;
 mod exchange;
+mod history;
 mod key_files;
 mod labels;
 mod manners;

@@ -180,6 +180,9 @@ impl Home {
 
     pub(crate) fn check_vault(&mut self, world: &World, row: VaultRow, scripts: &Scripts) {
         let expected = Expected::of(world, scripts);
+        self.store
+            .read(|tx| crate::books::check(tx, row, world, &expected))
+            .unwrap();
         let made = world.made.borrow();
         self.store
             .read(|tx| {

@@ -1,6 +1,7 @@
 //! Syncing against a chain of our own: scenarios one by one, then random ones against a reference.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod books;
 mod home;
 mod random;
 mod refusals;

@@ -305,6 +305,7 @@ proptest! {
         happenings in prop::collection::vec(happening(), 1..40),
     ) {
         let mut run = Run { world: World::new(), home: Home::new() };
+        run.world.odd_clocks.set(true);
         for happening in happenings.iter().chain([&Happening::Sync]) {
             run.step(happening);
         }

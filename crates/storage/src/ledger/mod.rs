@@ -10,6 +10,7 @@ mod apply;
 mod audit;
 mod chain;
 mod codec;
+mod history;
 mod mempool;
 mod payees;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod state;
 mod vaults;
 
 pub use chain::Rollback;
+pub use history::{Booked, Order, Spot};
 pub use mempool::{Difference, Reexamination};
 pub use query::{CoinFilter, CoinOrder};
 pub use scan::Matched;

@@ -5,9 +5,10 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 11] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
+    ("history.rs", include_str!("history.rs")),
     ("known.rs", include_str!("../journal/known.rs")),
     ("mempool.rs", include_str!("mempool.rs")),
     ("payees.rs", include_str!("payees.rs")),

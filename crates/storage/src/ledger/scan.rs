@@ -1,6 +1,6 @@
 //! Blocks, matched and written in one transaction together with the cursors.
 
-use super::apply::Place;
+use super::apply::{Books, Place};
 use super::scripts::Deriver;
 use crate::{StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -48,13 +48,15 @@ impl WriteTx<'_> {
             }
         }
         let mut matched = Matched::default();
+        let mut books = Books::default();
         for block in blocks {
             let transactions = block.transactions();
             for found in self.find(transactions, Some(vaults), deriver)? {
                 let Some((_, tx)) = transactions.get(found.position) else {
                     continue;
                 };
-                let new = self.apply(&found, tx, Place::Block(block.id()), block.time())?;
+                let place = Place::Block(block.id());
+                let new = self.apply(&found, tx, place, block.time(), &mut books)?;
                 matched.new_transactions += u64::from(new);
             }
         }
