@@ -12,6 +12,7 @@ mod backup;
 mod broadcast;
 mod catch_up;
 mod error;
+mod evidence;
 mod facts;
 mod find;
 mod history;
@@ -29,6 +30,7 @@ mod vault;
 pub mod view;
 
 pub use error::{Error, Kind};
+pub use evidence::verify_evidence;
 pub use find::nearest;
 pub use history::{MAX_PAGE, Page};
 pub use homes::JournalText;
