@@ -46,6 +46,8 @@ impl Coordinator {
         if !view.rebroadcast.is_empty() {
             sync_at(&mut self.store, source, progress, now)?;
         }
+        self.tick(moment);
+        self.settle_events(Some(report.tip.height))?;
         Ok(view)
     }
 

@@ -12,6 +12,7 @@ mod backup;
 mod broadcast;
 mod catch_up;
 mod error;
+mod events;
 mod evidence;
 mod facts;
 mod find;
@@ -207,7 +208,12 @@ fn append(
         )
     })?;
     tx.append(&entry)?;
-    Ok(())
+    match &entry.content().body {
+        Body::ProposalOpened { proposal, .. } => events::settle_one(tx, *proposal, now),
+        body => body
+            .about()
+            .map_or(Ok(()), |proposal| events::settle_one(tx, proposal, now)),
+    }
 }
 
 /// The row of the vault called `name` (or whose id begins so), or an error that suggests near ones.

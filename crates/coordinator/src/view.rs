@@ -1,6 +1,7 @@
 //! The public JSON: `--json` output and, later, HTTP bodies. Amounts are satoshi as integers, hashes
 //! are hex, keys are snake_case. Nothing else in the program is a promise to other programs.
 
+mod events;
 mod history;
 mod homes;
 mod import;
@@ -11,6 +12,7 @@ mod review;
 mod setup;
 mod vault;
 
+pub use events::{ConsumerView, ConsumersView, EventView, EventsView};
 pub use history::{CounterpartyView, HistoryView, MovementView, StatementView};
 pub use homes::{
     FolderView, JournalExportView, JournalImportView, MemberLineView, MemberView, MembersView,

@@ -52,3 +52,130 @@ BEGIN
     WHERE NEW.net IS NOT NULL
     ON CONFLICT DO UPDATE SET net = net + excluded.net;
 END;
+
+-- What happened, in the order in which it was committed: written with what it tells, in the same
+-- transaction, by the triggers below where that can be, so that no crash comes between the two.
+-- Numbers only grow and none comes back.
+CREATE TABLE events (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind     TEXT NOT NULL,
+    vault    BLOB CHECK (length(vault) = 32),
+    entry    BLOB CHECK (length(entry) = 32),
+    proposal BLOB CHECK (length(proposal) = 32),
+    txid     BLOB CHECK (length(txid) = 32),
+    vout     INTEGER,
+    value    INTEGER,
+    keychain INTEGER,
+    idx      INTEGER,
+    height   INTEGER,
+    spender  BLOB CHECK (length(spender) = 32),
+    old      TEXT,
+    new      TEXT
+) STRICT;
+
+-- Who reads them, and up to which number each has dealt with them.
+CREATE TABLE event_consumers (
+    name         TEXT PRIMARY KEY,
+    acknowledged INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Proposals whose status may be another one than was last told. A status is computed, not stored, so
+-- the doubt is what is written together with the fact that raised it.
+CREATE TABLE event_doubts (
+    proposal BLOB PRIMARY KEY CHECK (length(proposal) = 32)
+) STRICT, WITHOUT ROWID;
+-- The status that was last told. `until` is the deadline, as long as it can still pass.
+CREATE TABLE event_statuses (
+    proposal BLOB PRIMARY KEY CHECK (length(proposal) = 32),
+    status   TEXT NOT NULL,
+    until    INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX event_statuses_by_deadline ON event_statuses (until) WHERE until IS NOT NULL;
+
+-- 0 until a vault's first look at the whole chain is done: of what was found then one event tells.
+ALTER TABLE ledger_vault ADD COLUMN caught_up INTEGER NOT NULL DEFAULT 0 CHECK (caught_up IN (0, 1));
+UPDATE ledger_vault SET caught_up = 1 WHERE cursor_height IS NOT NULL;
+
+CREATE TRIGGER entries_told AFTER INSERT ON entries
+BEGIN
+    INSERT INTO events (kind, vault, entry) VALUES ('entry', NEW.vault, NEW.id);
+END;
+
+-- The projection may be made anew: an alarm is told once.
+CREATE INDEX events_of_alarms ON events (entry) WHERE kind = 'alarm';
+CREATE TRIGGER repeated_nonces_told AFTER INSERT ON repeated_nonces
+WHEN NOT EXISTS (SELECT 1 FROM events WHERE kind = 'alarm' AND entry = NEW.r)
+BEGIN
+    INSERT INTO events (kind, entry, proposal)
+    SELECT 'alarm', NEW.r, (SELECT proposal FROM nonces WHERE r = NEW.r LIMIT 1);
+END;
+
+CREATE TRIGGER judgements_told AFTER INSERT ON judgements WHEN NEW.state IN ('partly', 'refused')
+BEGIN
+    INSERT INTO events (kind, vault, entry, new)
+    VALUES ('entry_refused', NEW.vault, NEW.entry, NEW.state);
+END;
+
+CREATE TRIGGER coins_seen AFTER INSERT ON coins
+WHEN (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
+BEGIN
+    INSERT INTO events (kind, vault, txid, vout, value, keychain, idx, height)
+    SELECT iif(NEW.height IS NULL, 'coin_seen', 'coin_confirmed'), vault_id,
+           NEW.txid, NEW.vout, NEW.value, NEW.keychain, NEW.idx, NEW.height
+    FROM ledger_vault WHERE id = NEW.vault;
+END;
+CREATE TRIGGER coins_gone AFTER DELETE ON coins
+WHEN (SELECT caught_up FROM ledger_vault WHERE id = OLD.vault)
+BEGIN
+    INSERT INTO events (kind, vault, txid, vout, value, keychain, idx)
+    SELECT 'coin_gone', vault_id, OLD.txid, OLD.vout, OLD.value, OLD.keychain, OLD.idx
+    FROM ledger_vault WHERE id = OLD.vault;
+    INSERT OR IGNORE INTO event_doubts
+    SELECT proposal FROM reservations
+    WHERE vault = (SELECT vault_id FROM ledger_vault WHERE id = OLD.vault)
+      AND txid = OLD.txid AND vout = OLD.vout;
+END;
+CREATE TRIGGER coins_moved AFTER UPDATE OF height ON coins
+WHEN NEW.height IS NOT OLD.height
+    AND (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
+BEGIN
+    INSERT INTO events (kind, vault, txid, vout, value, keychain, idx, height)
+    SELECT iif(NEW.height IS NULL, 'coin_unconfirmed', 'coin_confirmed'), vault_id,
+           NEW.txid, NEW.vout, NEW.value, NEW.keychain, NEW.idx, NEW.height
+    FROM ledger_vault WHERE id = NEW.vault;
+END;
+CREATE TRIGGER coins_spent AFTER UPDATE OF spent_by, spent_height ON coins
+WHEN (NEW.spent_by IS NOT OLD.spent_by OR NEW.spent_height IS NOT OLD.spent_height)
+    AND (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
+BEGIN
+    INSERT INTO events (kind, vault, txid, vout, value, keychain, idx, height, spender)
+    SELECT CASE
+               WHEN NEW.spent_by IS NULL THEN 'coin_unspent'
+               WHEN NEW.spent_by IS NOT OLD.spent_by THEN 'coin_spent'
+               WHEN NEW.spent_height IS NULL THEN 'spend_unconfirmed'
+               ELSE 'spend_confirmed'
+           END, vault_id,
+           NEW.txid, NEW.vout, NEW.value, NEW.keychain, NEW.idx, NEW.spent_height, NEW.spent_by
+    FROM ledger_vault WHERE id = NEW.vault;
+    INSERT OR IGNORE INTO event_doubts
+    SELECT proposal FROM reservations
+    WHERE vault = (SELECT vault_id FROM ledger_vault WHERE id = NEW.vault)
+      AND txid = NEW.txid AND vout = NEW.vout;
+END;
+
+-- What happens to a transaction may change the status of the proposal that it came from.
+CREATE TRIGGER transactions_doubted AFTER INSERT ON transactions
+BEGIN
+    INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
+    UNION SELECT proposal FROM releases WHERE txid = NEW.txid;
+END;
+CREATE TRIGGER transactions_doubted_when_moved AFTER UPDATE OF height ON transactions
+BEGIN
+    INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
+    UNION SELECT proposal FROM releases WHERE txid = NEW.txid;
+END;
+CREATE TRIGGER transactions_doubted_when_gone AFTER DELETE ON transactions
+BEGIN
+    INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = OLD.txid
+    UNION SELECT proposal FROM releases WHERE txid = OLD.txid;
+END;

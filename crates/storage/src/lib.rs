@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod events;
 mod fill;
 mod journal;
 mod ledger;
@@ -18,6 +19,7 @@ mod setup;
 mod tx;
 
 pub use error::StorageError;
+pub use events::{StoredConsumer, StoredEvent};
 pub use journal::{
     AuthorCount, DamagedEntry, Device, FoundHead, NonceUse, ProposalHead, Rebuilt, RefusedEntry,
     Standing, StoredAddress, StoredAttestation, StoredMember, StoredProof, StoredProposal,

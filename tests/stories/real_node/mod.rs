@@ -8,6 +8,7 @@ mod crash;
 mod demo;
 mod disputes;
 mod family;
+mod history;
 mod homes;
 mod life;
 mod policies;

@@ -5,6 +5,7 @@ mod address;
 mod balance;
 mod coin;
 mod demo;
+mod event;
 mod explain;
 mod history;
 mod homes;
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     /// What was done in this data folder, signed and chained
     #[command(subcommand)]
     Journal(journal::Command),
+    /// What happened, numbered: for programs that act on it
+    #[command(subcommand)]
+    Event(event::Command),
     /// The data folders that take part in a vault, and whose entries count
     #[command(subcommand)]
     Member(member::Command),
@@ -102,6 +106,7 @@ impl Command {
             Self::Proposal(command) => proposal::run(command, context),
             Self::Psbt(command) => psbt::run(command, context),
             Self::Journal(command) => journal::run(command, context),
+            Self::Event(command) => event::run(command, context),
             Self::Member(command) => member::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),
             Self::Demo(args) => demo::run(&args, context),

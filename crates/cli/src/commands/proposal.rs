@@ -142,7 +142,7 @@ pub(crate) enum Command {
         #[arg(long)]
         allow_high_fee: bool,
     },
-    /// Write who proposed, approved and signed a spend, for somebody without this data folder
+    /// Write who proposed, approved and signed a spend, for an auditor
     ///
     /// One JSON file with the policy, the transaction, the signed journal entries and every cosigner's
     /// signature with what it signs, sealed with this data folder's member key. It holds no secret, but it

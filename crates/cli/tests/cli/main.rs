@@ -5,6 +5,7 @@
 mod backups;
 mod codes;
 mod errors;
+mod events;
 mod evidence;
 mod exchange;
 mod history;

@@ -6,4 +6,5 @@ mod home;
 mod random;
 mod refusals;
 mod scenarios;
+mod told;
 mod world;
