@@ -29,6 +29,7 @@ pub mod sync;
 mod threads;
 mod vault;
 pub mod view;
+mod watch;
 
 pub use error::{Error, Kind};
 pub use evidence::verify_evidence;

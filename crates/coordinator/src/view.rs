@@ -11,6 +11,7 @@ mod proposal;
 mod review;
 mod setup;
 mod vault;
+mod watch;
 
 pub use events::{ConsumerView, ConsumersView, EventView, EventsView};
 pub use history::{CounterpartyView, HistoryView, MovementView, StatementView};
@@ -31,3 +32,4 @@ pub use vault::{
     AddressView, AddressesView, AttestedView, BalanceView, CoinView, CoinsView, CosignerView,
     InitView, StandingView, VaultLineView, VaultView, VaultsView,
 };
+pub use watch::{SourceView, WatchView, WatchedView};

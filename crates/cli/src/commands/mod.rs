@@ -26,6 +26,7 @@ mod simulated;
 mod statement;
 mod sync;
 mod vault;
+mod watch;
 
 use crate::context::Context;
 use crate::output::Answer;
@@ -69,6 +70,7 @@ pub(crate) enum Command {
     /// What was done in this data folder, signed and chained
     #[command(subcommand)]
     Journal(journal::Command),
+    Watch(watch::Args),
     /// What happened, numbered: for programs that act on it
     #[command(subcommand)]
     Event(event::Command),
@@ -106,6 +108,7 @@ impl Command {
             Self::Proposal(command) => proposal::run(command, context),
             Self::Psbt(command) => psbt::run(command, context),
             Self::Journal(command) => journal::run(command, context),
+            Self::Watch(args) => watch::run(&args, context),
             Self::Event(command) => event::run(command, context),
             Self::Member(command) => member::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),

@@ -17,3 +17,4 @@ mod processes;
 mod signer;
 mod story;
 mod wallet_files;
+mod watch;
