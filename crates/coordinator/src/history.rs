@@ -57,19 +57,15 @@ impl Coordinator {
                 .last()
                 .filter(|_| more)
                 .map(|one| one.txid.to_string());
-            let mut transactions: Vec<MovementView> = Vec::new();
-            // What was let go and is nowhere stands with the newest.
-            let nowhere = match (page.oldest_first, &page.behind, more) {
-                (false, None, _) | (true, _, false) => reader.nowhere(now)?,
-                _ => Vec::new(),
-            };
+            let mut transactions = Vec::with_capacity(booked.len());
             for one in &booked {
                 transactions.push(reader.movement(one)?);
             }
-            if page.oldest_first {
-                transactions.extend(nowhere);
-            } else {
-                transactions.splice(0..0, nowhere);
+            // What was let go and is nowhere has no place in the chain; it stands where its time is.
+            let begins = behind.as_ref().map(|behind| behind.time);
+            let ends = transactions.last().filter(|_| more).map(|one| one.time);
+            for line in reader.nowhere(now)? {
+                put(&mut transactions, line, page.oldest_first, (begins, ends));
             }
             Ok(HistoryView {
                 vault: row.name.clone(),
@@ -82,10 +78,32 @@ impl Coordinator {
     }
 }
 
+/// Puts a line where its time is, if that is on this page.
+fn put(
+    lines: &mut Vec<MovementView>,
+    line: MovementView,
+    oldest_first: bool,
+    (begins, ends): (Option<u64>, Option<u64>),
+) {
+    // Whether one time comes before another in the page's order.
+    let before = |one: u64, other: u64| match oldest_first {
+        true => one < other,
+        false => one > other,
+    };
+    let early = begins.is_some_and(|begins| !before(begins, line.time));
+    let late = ends.is_some_and(|ends| before(ends, line.time));
+    if early || late {
+        return;
+    }
+    let place = lines.iter().position(|there| before(line.time, there.time));
+    lines.insert(place.unwrap_or(lines.len()), line);
+}
+
 /// A transaction from which a page goes on.
 struct Behind {
     txid: Txid,
     spot: Option<Spot>,
+    time: u64,
 }
 
 fn spot(
@@ -102,7 +120,12 @@ fn spot(
     };
     let txid: Txid = text.parse().map_err(|_| unknown())?;
     let spot = tx.ledger_spot(ledger, &txid)?.ok_or_else(unknown)?;
-    Ok(Behind { txid, spot })
+    let time = tx.ledger_time(ledger, &txid)?.unwrap_or_default();
+    Ok(Behind {
+        txid,
+        spot,
+        time: u64::from(time),
+    })
 }
 
 /// One more than asked for tells whether there is a next page.
@@ -122,7 +145,9 @@ fn newest_first(
             waiting.clear();
             *spot
         }
-        Some(Behind { txid, spot: None }) => {
+        Some(Behind {
+            txid, spot: None, ..
+        }) => {
             let place = waiting.iter().position(|one| one.txid == *txid);
             waiting.drain(..place.map_or(0, |place| place + 1));
             Spot::END
@@ -145,7 +170,9 @@ fn oldest_first(
         Some(Behind {
             spot: Some(spot), ..
         }) => *spot,
-        Some(Behind { txid, spot: None }) => {
+        Some(Behind {
+            txid, spot: None, ..
+        }) => {
             let place = waiting.iter().position(|one| one.txid == *txid);
             waiting.drain(..place.map_or(0, |place| place + 1));
             return Ok(waiting);

@@ -163,18 +163,22 @@ BEGIN
       AND txid = NEW.txid AND vout = NEW.vout;
 END;
 
--- What happens to a transaction may change the status of the proposal that it came from.
+-- What happens to a transaction may change the status of the proposal that it came from. When a first
+-- look is done, all proposals of the vault are doubted at once.
 CREATE TRIGGER transactions_doubted AFTER INSERT ON transactions
+WHEN (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
 BEGIN
     INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
     UNION SELECT proposal FROM releases WHERE txid = NEW.txid;
 END;
 CREATE TRIGGER transactions_doubted_when_moved AFTER UPDATE OF height ON transactions
+WHEN (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
 BEGIN
     INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
     UNION SELECT proposal FROM releases WHERE txid = NEW.txid;
 END;
 CREATE TRIGGER transactions_doubted_when_gone AFTER DELETE ON transactions
+WHEN (SELECT caught_up FROM ledger_vault WHERE id = OLD.vault)
 BEGIN
     INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = OLD.txid
     UNION SELECT proposal FROM releases WHERE txid = OLD.txid;

@@ -197,6 +197,11 @@ impl WriteTx<'_> {
                  VALUES ('scanned', ?1, ?2, ?3, ?4)",
             )?
             .execute(params![vault, sat, height, count.to_string()])?;
+            // Silent until now, it may have decided the fate of any of them.
+            self.prepare(
+                "INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE vault = ?1",
+            )?
+            .execute([vault])?;
             self.prepare("UPDATE ledger_vault SET caught_up = 1 WHERE id = ?1")?
                 .execute([row.0])?;
         }

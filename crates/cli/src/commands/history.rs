@@ -13,7 +13,7 @@ use quorate_core::text::escape;
 ///
 /// The newest first, unconfirmed ones before all others. The balance beside each is what the vault held
 /// after it. The fee is told where all coins that a transaction spends are the vault's. What was sent and
-/// is neither on the chain nor in the mempool stands at the newer end, without a balance.
+/// is neither on the chain nor in the mempool stands where its time is, without a balance.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate history family

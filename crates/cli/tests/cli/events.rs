@@ -126,6 +126,10 @@ fn what_happens_to_money_and_proposals_is_told_in_order() {
     );
     home.json(&["sync"]);
     assert_eq!(news(&home), [""; 0]);
+    // A look from the beginning settles what it found of proposals, and nothing has changed.
+    home.json(&["simulated", "mine", "1"]);
+    home.json(&["sync", "family", "--rescan-from", "0"]);
+    assert_eq!(news(&home), ["rescan", "scanned", "status confirmed"]);
     // Everything about one of them.
     let all = stream(&home, &[]);
     let status = all.iter().find(|event| event["to"] == "ready").unwrap();

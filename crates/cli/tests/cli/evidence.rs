@@ -1,7 +1,7 @@
 //! Evidence of proposals: complete, verified without a data folder, and every change of it noticed.
 
 use crate::history::{pay, payers};
-use crate::people::{fund, nobody, outside, text};
+use crate::people::{fund, nobody, outside, person, text};
 use quorate_core::evidence::Evidence;
 use quorate_core::journal::MemberKey;
 use quorate_testkit::Home;
@@ -309,4 +309,104 @@ fn a_new_seal_hides_no_change() {
         assert!(!faults.contains("the seal"), "{place}: {faults}");
         assert!(faults.contains(&fault), "{place}: {faults}");
     }
+}
+
+/// What another data folder says counts as far as its owner enrolled it, and the document shows why.
+#[test]
+fn evidence_tells_whose_word_counts() {
+    let home = payers();
+    fund(&home, "1btc");
+    let id = propose(&home, &["--memo", "invoice 19"]);
+    let alice = person();
+    home.json(&[
+        "vault",
+        "export",
+        "family",
+        "--format",
+        "descriptor",
+        "-o",
+        "family.txt",
+    ]);
+    let carry = |from: &Home, to: &Home, name: &str| {
+        fs::copy(from.file(name), to.file(name)).unwrap();
+    };
+    carry(&home, &alice, "family.txt");
+    alice.json(&[
+        "vault",
+        "import",
+        "family",
+        "family.txt",
+        "--cosigners",
+        "alice,bob,carol",
+    ]);
+    let owner = home.json(&["member", "show"]);
+    home.json(&["journal", "export", "family", "-o", "office.journal"]);
+    carry(&home, &alice, "office.journal");
+    let owner = text(&owner["member"]);
+    alice.json(&["journal", "import", "office.journal", "--owner", owner]);
+    for who in ["alice", "bob"] {
+        alice.json(&["proposal", "approve", &id, "--as", who]);
+    }
+    alice.json(&["journal", "export", "family", "-o", "alice.journal"]);
+    carry(&alice, &home, "alice.journal");
+    home.json(&["journal", "import", "alice.journal"]);
+    let member = alice.json(&["member", "show"])["member"].clone();
+    let said = |evidence: &Value, what: &str| -> Value {
+        let all = evidence["statements"].as_array().unwrap().iter();
+        let mut found = all.filter(|one| one["what"] == what && one["author"] == member);
+        found.next().unwrap_or_else(|| panic!("{evidence:#}"))["refused"].clone()
+    };
+    let standing = |evidence: &Value| -> Value {
+        let all = evidence["members"].as_array().unwrap().iter();
+        all.clone()
+            .find(|one| one["member"] == member)
+            .unwrap()
+            .clone()
+    };
+    let before = draw(&home, &id, "before.json");
+    verified(&before).unwrap();
+    assert_eq!(standing(&before)["standing"], "unknown");
+    for who in ["alice", "bob"] {
+        let refused = said(&before, &format!("{who} approves"));
+        assert_eq!(refused, "nobody enrolled its author");
+    }
+    home.json(&[
+        "member",
+        "add",
+        "family",
+        "alices-laptop",
+        text(&member),
+        "--cosigner",
+        "alice",
+    ]);
+    let after = draw(&home, &id, "after.json");
+    verified(&after).unwrap();
+    let part = standing(&after);
+    assert_eq!(
+        (&part["standing"], &part["name"], &part["cosigner"]),
+        (&json!("enrolled"), &json!("alices-laptop"), &json!("alice"))
+    );
+    assert_eq!(said(&after, "alice approves"), Value::Null);
+    assert_eq!(
+        said(&after, "bob approves"),
+        "its author may not speak for this cosigner"
+    );
+    // The other data folder draws up the same statements.
+    let mine = draw(&home, &id, "mine.json");
+    home.json(&[
+        "journal",
+        "export",
+        "family",
+        "-o",
+        "office.journal",
+        "--force",
+    ]);
+    carry(&home, &alice, "office.journal");
+    alice.json(&["journal", "import", "office.journal"]);
+    let hers = draw(&alice, &id, "hers.json");
+    verified(&hers).unwrap();
+    for part in ["proposal", "statements", "signatures", "complete"] {
+        assert_eq!(mine[part], hers[part], "{part}");
+    }
+    assert_ne!(mine["sealed_by"], hers["sealed_by"]);
 }

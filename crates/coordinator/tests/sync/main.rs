@@ -6,5 +6,6 @@ mod home;
 mod random;
 mod refusals;
 mod scenarios;
+mod statement;
 mod told;
 mod world;

@@ -16,6 +16,8 @@ const HELD_BEFORE_DAY: &str =
     "SELECT ifnull(sum(net), 0) FROM ledger_days WHERE vault = ?1 AND day < ?2";
 const SPOT: &str = "SELECT height, position FROM transactions WHERE txid = ?1 AND vault = ?2";
 const BLOCK_TIME: &str = "SELECT block_time FROM transactions WHERE txid = ?1 AND vault = ?2";
+const TIME: &str = "SELECT ifnull(block_time, first_seen) FROM transactions
+    WHERE txid = ?1 AND vault = ?2";
 const WAITING: &str =
     "SELECT txid, raw, height, block_hash, position, block_time, first_seen, balance
     FROM transactions WHERE vault = ?1 AND height IS NULL";
@@ -167,6 +169,13 @@ impl ReadTx<'_> {
         let key = (txid.as_byte_array(), vault.0);
         let time = self.prepare(BLOCK_TIME)?.query_row(key, |row| row.get(0));
         Ok(time.optional()?.flatten())
+    }
+
+    /// The header time of the block that has one of the vault's transactions, or when it was first seen.
+    pub fn ledger_time(&self, vault: VaultRow, txid: &Txid) -> Result<Option<u32>, StorageError> {
+        let key = (txid.as_byte_array(), vault.0);
+        let time = self.prepare(TIME)?.query_row(key, |row| row.get(0));
+        Ok(time.optional()?)
     }
 
     /// The transactions that wait in the mempool, in the order in which they came.
