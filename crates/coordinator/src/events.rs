@@ -15,6 +15,8 @@ use quorate_storage::{ReadTx, StoredEvent, StoredVault, WriteTx};
 
 /// Events read at once.
 const PAGE: usize = 1_000;
+/// Proposals settled at once.
+const BATCH: usize = 50;
 
 /// Tells the status of a proposal that something was just said about.
 pub(crate) fn settle_one(tx: &WriteTx<'_>, id: ProposalId, now: u64) -> Result<(), Error> {
@@ -22,19 +24,9 @@ pub(crate) fn settle_one(tx: &WriteTx<'_>, id: ProposalId, now: u64) -> Result<(
     settle(tx, &vaults, id, now)
 }
 
-/// Tells every status that may have changed.
-fn settle_all(tx: &WriteTx<'_>, now: u64) -> Result<(), Error> {
-    let doubted = tx.doubted_proposals(now)?;
-    let vaults = tx.vaults()?;
-    for id in doubted {
-        settle(tx, &vaults, id, now)?;
-    }
-    Ok(())
-}
-
 fn settle(tx: &WriteTx<'_>, vaults: &[StoredVault], id: ProposalId, now: u64) -> Result<(), Error> {
     let Some(head) = tx.proposal_head(id)? else {
-        // Its opening doesn't count, or isn't here: when it does, that raises the doubt again.
+        // Its opening doesn't count, or isn't here: when it comes to count, that raises the doubt again.
         return Ok(tx.undoubt(id)?);
     };
     let Some(row) = vaults.iter().find(|row| row.id == head.vault) else {
@@ -61,18 +53,19 @@ impl Coordinator {
     /// first look at the chain is done.
     pub(crate) fn settle_events(&mut self, tip: Option<u32>) -> Result<(), Error> {
         let now = self.now;
-        let idle = self
-            .store
-            .read(|tx| Ok::<_, Error>(tip.is_none() && tx.doubted_proposals(now)?.is_empty()))?;
-        if idle {
-            return Ok(());
+        if let Some(tip) = tip {
+            self.store
+                .write(|tx| tx.tell_scanned(tip).map_err(Error::from))?;
         }
-        self.store.write(|tx| {
-            if let Some(tip) = tip {
-                tx.tell_scanned(tip)?;
-            }
-            settle_all(tx, now)
-        })
+        let doubted = self.store.read(|tx| tx.doubted_proposals(now))?;
+        // A few at a time: others wait for the lock.
+        for some in doubted.chunks(BATCH) {
+            self.store.write(|tx| {
+                let vaults = tx.vaults()?;
+                some.iter().try_for_each(|id| settle(tx, &vaults, *id, now))
+            })?;
+        }
+        Ok(())
     }
 
     /// The events behind a number, a page of them.
@@ -184,6 +177,7 @@ fn view(
         entry: None,
         entry_kind: None,
         author: None,
+        parked: false,
         at: None,
         proposal: event.proposal.map(|id| id.to_string()),
         from: event.old.clone(),
@@ -205,6 +199,7 @@ fn view(
             let content = entry.content();
             view.entry_kind = Some(content.body.kind().to_owned());
             view.author = Some(content.author.to_string());
+            view.parked = !tx.is_author_known(content.vault, content.author)?;
             view.at = Some(content.at);
             view.proposal = content.body.about().map(|id| id.to_string());
             said = Some(summary_of(&content.body, vault));
@@ -234,7 +229,13 @@ fn sentence(view: &EventView, event: &StoredEvent, said: Option<String>) -> Stri
     };
     let spender = short(&view.spent_by);
     match event.kind.as_str() {
-        "entry" => said.unwrap_or_else(|| format!("entry {}", short(&view.entry))),
+        "entry" => {
+            let said = said.unwrap_or_else(|| format!("entry {}", short(&view.entry)));
+            match view.parked {
+                true => format!("parked, its author isn't enrolled: {said}"),
+                false => said,
+            }
+        }
         "entry_refused" => format!(
             "refused, or in part: {}",
             said.unwrap_or_else(|| format!("entry {}", short(&view.entry)))

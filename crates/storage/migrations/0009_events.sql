@@ -130,10 +130,11 @@ BEGIN
     INSERT INTO events (kind, vault, txid, vout, value, keychain, idx)
     SELECT 'coin_gone', vault_id, OLD.txid, OLD.vout, OLD.value, OLD.keychain, OLD.idx
     FROM ledger_vault WHERE id = OLD.vault;
-    INSERT OR IGNORE INTO event_doubts
+    INSERT INTO event_doubts
     SELECT proposal FROM reservations
     WHERE vault = (SELECT vault_id FROM ledger_vault WHERE id = OLD.vault)
-      AND txid = OLD.txid AND vout = OLD.vout;
+      AND txid = OLD.txid AND vout = OLD.vout
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER coins_moved AFTER UPDATE OF height ON coins
 WHEN NEW.height IS NOT OLD.height
@@ -157,10 +158,11 @@ BEGIN
            END, vault_id,
            NEW.txid, NEW.vout, NEW.value, NEW.keychain, NEW.idx, NEW.spent_height, NEW.spent_by
     FROM ledger_vault WHERE id = NEW.vault;
-    INSERT OR IGNORE INTO event_doubts
+    INSERT INTO event_doubts
     SELECT proposal FROM reservations
     WHERE vault = (SELECT vault_id FROM ledger_vault WHERE id = NEW.vault)
-      AND txid = NEW.txid AND vout = NEW.vout;
+      AND txid = NEW.txid AND vout = NEW.vout
+    ON CONFLICT DO NOTHING;
 END;
 
 -- What happens to a transaction may change the status of the proposal that it came from. When a first
@@ -168,18 +170,41 @@ END;
 CREATE TRIGGER transactions_doubted AFTER INSERT ON transactions
 WHEN (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
 BEGIN
-    INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
-    UNION SELECT proposal FROM releases WHERE txid = NEW.txid;
+    INSERT INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
+    UNION SELECT proposal FROM releases WHERE txid = NEW.txid
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER transactions_doubted_when_moved AFTER UPDATE OF height ON transactions
 WHEN (SELECT caught_up FROM ledger_vault WHERE id = NEW.vault)
 BEGIN
-    INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
-    UNION SELECT proposal FROM releases WHERE txid = NEW.txid;
+    INSERT INTO event_doubts SELECT id FROM proposals WHERE final_txid = NEW.txid
+    UNION SELECT proposal FROM releases WHERE txid = NEW.txid
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER transactions_doubted_when_gone AFTER DELETE ON transactions
 WHEN (SELECT caught_up FROM ledger_vault WHERE id = OLD.vault)
 BEGIN
-    INSERT OR IGNORE INTO event_doubts SELECT id FROM proposals WHERE final_txid = OLD.txid
-    UNION SELECT proposal FROM releases WHERE txid = OLD.txid;
+    INSERT INTO event_doubts SELECT id FROM proposals WHERE final_txid = OLD.txid
+    UNION SELECT proposal FROM releases WHERE txid = OLD.txid
+    ON CONFLICT DO NOTHING;
 END;
+
+-- (ON CONFLICT, not OR IGNORE: that of the statement which fires a trigger would go over it.)
+-- So does what the entries amount to, whenever it comes to count: with the entry, when its author is
+-- enrolled, when everything is projected anew.
+CREATE TRIGGER proposals_doubted AFTER INSERT ON proposals
+BEGIN INSERT INTO event_doubts VALUES (NEW.id) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER submissions_doubted AFTER INSERT ON submissions
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER words_doubted AFTER INSERT ON words
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER words_doubted_when_changed AFTER UPDATE ON words
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER signatures_doubted AFTER INSERT ON signatures
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER releases_doubted AFTER INSERT ON releases
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER closings_doubted AFTER INSERT ON closings
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER closings_doubted_when_changed AFTER UPDATE ON closings
+BEGIN INSERT INTO event_doubts VALUES (NEW.proposal) ON CONFLICT DO NOTHING; END;

@@ -133,13 +133,6 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Says that a proposal's status may have changed.
-    pub(crate) fn doubt(&self, proposal: ProposalId) -> Result<(), StorageError> {
-        self.prepare("INSERT OR IGNORE INTO event_doubts VALUES (?1)")?
-            .execute([proposal.to_bytes()])?;
-        Ok(())
-    }
-
     /// Tells a proposal's status, if it is another one than was told last. `until` is the moment from
     /// which it has to be looked at again though nothing happened.
     pub fn tell_status(

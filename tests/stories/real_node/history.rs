@@ -342,3 +342,67 @@ fn the_signatures_in_evidence_are_what_bitcoin_core_takes() {
     );
     assert_eq!(view["words"].as_str().unwrap().split(' ').count(), 8);
 }
+
+/// Coins in blocks as events tell of them; `None` before the first look is done.
+fn told(office: &quorate_testkit::Home) -> BTreeMap<String, Option<u64>> {
+    let output = office.run(&["event", "stream", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let mut coins = BTreeMap::new();
+    for line in output.stdout.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let Some(outpoint) = event["outpoint"].as_str().map(str::to_owned) else {
+            continue;
+        };
+        match text(&event["kind"]) {
+            "coin_seen" | "coin_confirmed" | "coin_unconfirmed" => {
+                coins.insert(outpoint, event["height"].as_u64());
+            }
+            "coin_gone" | "coin_spent" => drop(coins.remove(&outpoint)),
+            other => assert!(other.starts_with("spend_"), "{event}"),
+        }
+    }
+    coins
+}
+
+#[test]
+fn events_of_a_node_add_up_though_their_reader_is_killed() {
+    let family = Family::with_vault("2-of-3");
+    let (office, node) = (&family.office, &family.node);
+    office.json(&["sync"]);
+    let args = ["event", "stream", "--follow", "--every", "1", "--json"];
+    for round in 0..10u64 {
+        let address = office.json(&["address", "new", "family"]);
+        node.fund(text(&address["address"]), Amount::from_sat(100_000 + round));
+        match round {
+            3 | 6 => drop(node.reorg(1)),
+            8 => drop(node.reorg_empty(2)),
+            _ => drop(node.mine(1)),
+        }
+        let follower = office.spawn(&args);
+        std::thread::sleep(std::time::Duration::from_millis(60 + round * 40));
+        let seen = follower.kill();
+        // Killed in the middle of a line, but not before the one that it follows.
+        let whole = seen.stdout.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        for line in whole.lines() {
+            let _: Value = serde_json::from_str(line).unwrap();
+        }
+        if round % 2 == 1 {
+            office.json(&["sync"]);
+        }
+        let coins = office.json(&["coin", "list", "family"]);
+        let held: BTreeMap<String, Option<u64>> = coins["coins"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|coin| (text(&coin["outpoint"]).to_owned(), coin["height"].as_u64()))
+            .collect();
+        assert_eq!(told(office), held, "round {round}");
+    }
+    node.mine(1);
+    office.json(&["sync"]);
+    let vault = office.json(&["vault", "show", "family"]);
+    let sum = unspent(node, text(&vault["descriptor"]));
+    let balance = office.json(&["balance", "family"]);
+    assert_eq!(whole(&balance["confirmed_sat"]), sum);
+    assert_eq!(told(office).len(), 10);
+}

@@ -338,3 +338,92 @@ fn killed_at_any_moment_nothing_is_lost() {
     );
     assert!(gone.is_disjoint(&held), "{gone:?}");
 }
+
+/// Somebody's entries come to count when the owner enrols him; the status that follows is told.
+#[test]
+fn what_counts_later_is_told_later() {
+    let home = payers();
+    fund(&home, "1btc");
+    let other = person_with_chain();
+    home.json(&[
+        "vault",
+        "export",
+        "family",
+        "--format",
+        "descriptor",
+        "-o",
+        "family.txt",
+    ]);
+    let carry = |from: &Home, to: &Home, name: &str| {
+        fs::copy(from.file(name), to.file(name)).unwrap();
+    };
+    carry(&home, &other, "family.txt");
+    other.json(&[
+        "vault",
+        "import",
+        "family",
+        "family.txt",
+        "--cosigners",
+        "alice,bob,carol",
+    ]);
+    let owner = home.json(&["member", "show"]);
+    let to = format!("{}=0.3btc", outside());
+    let proposal = home.json(&[
+        "proposal",
+        "create",
+        "family",
+        "--to",
+        &to,
+        "--feerate",
+        "2",
+    ]);
+    let id = text(&proposal["id"]);
+    home.json(&["journal", "export", "family", "-o", "office.journal"]);
+    carry(&home, &other, "office.journal");
+    other.json(&[
+        "journal",
+        "import",
+        "office.journal",
+        "--owner",
+        text(&owner["member"]),
+    ]);
+    assert!(since(&other, 0).contains(&"status collecting".to_owned()));
+    for who in ["alice", "bob"] {
+        other.json(&["proposal", "reject", id, "--as", who, "--reason", "no"]);
+    }
+    assert_eq!(since(&other, last(&other) - 1), ["status rejected"]);
+    other.json(&["journal", "export", "family", "-o", "other.journal"]);
+    carry(&other, &home, "other.journal");
+    let mark = last(&home);
+    home.json(&["journal", "import", "other.journal"]);
+    let news = since(&home, mark);
+    assert!(
+        !news.iter().any(|word| word.starts_with("status")),
+        "{news:?}"
+    );
+    let all = stream(&home, &["--after", &mark.to_string()]);
+    assert!(all.iter().all(|event| event["parked"] == true), "{all:?}");
+    // For alice he may speak, not for bob; so one no counts, and then the signature of bob decides.
+    let member = other.json(&["member", "show"]);
+    home.json(&["proposal", "reject", id, "--as", "carol", "--reason", "no"]);
+    let mark = last(&home);
+    home.json(&[
+        "member",
+        "add",
+        "family",
+        "others",
+        text(&member["member"]),
+        "--cosigner",
+        "alice",
+    ]);
+    assert_eq!(
+        since(&home, mark),
+        ["entry member_added", "status rejected"]
+    );
+    let mark = last(&home);
+    home.json(&["member", "remove", "family", "others", "--last", "0"]);
+    assert_eq!(
+        since(&home, mark),
+        ["entry member_removed", "status collecting"]
+    );
+}

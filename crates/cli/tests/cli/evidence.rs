@@ -1,6 +1,6 @@
 //! Evidence of proposals: complete, verified without a data folder, and every change of it noticed.
 
-use crate::history::{pay, payers};
+use crate::history::{pay, payers, payers_with};
 use crate::people::{fund, nobody, outside, person, text};
 use quorate_core::evidence::Evidence;
 use quorate_core::journal::MemberKey;
@@ -409,4 +409,36 @@ fn evidence_tells_whose_word_counts() {
         assert_eq!(mine[part], hers[part], "{part}");
     }
     assert_ne!(mine["sealed_by"], hers["sealed_by"]);
+}
+
+/// Signatures of every kind are checked against what they sign; in P2SH they are part of the id.
+#[test]
+fn evidence_holds_for_every_kind_of_output() {
+    for script in ["tr", "sh-wsh", "sh"] {
+        let home = payers_with(script);
+        fund(&home, "1btc");
+        let paid = pay(&home, "0.3btc", "invoice 20");
+        home.json(&["simulated", "mine", "1"]);
+        home.json(&["sync"]);
+        let evidence = draw(&home, text(&paid["id"]), "e.json");
+        assert_eq!(evidence["claims"]["status"], "confirmed", "{script}");
+        assert_eq!(evidence["complete"], true, "{script}");
+        let count = evidence["signatures"].as_array().unwrap().len();
+        assert_eq!(count, 2, "{script}");
+        let view = verified(&evidence).unwrap_or_else(|fault| panic!("{script}: {fault}"));
+        assert!(
+            view["proven"].to_string().contains("satisfy the coins"),
+            "{script}: {view}"
+        );
+        // The history knows which proposal it was, also where the id is known after signing only.
+        let line = home.json(&["history", "family"])["transactions"][0].clone();
+        assert_eq!(
+            (&line["proposal"], &line["memo"]),
+            (&paid["id"], &json!("invoice 20"))
+        );
+        assert_eq!(line["txid"], evidence["claims"]["txid"], "{script}");
+        let mut other = evidence.clone();
+        touched(other.pointer_mut("/signatures/0/signature").unwrap());
+        assert!(verified(&other).is_err(), "{script}");
+    }
 }

@@ -82,6 +82,11 @@ fn pages_join_and_the_running_balance_is_the_sum() {
 
 /// Two software signers in one data folder.
 pub(crate) fn payers() -> Home {
+    payers_with("wsh")
+}
+
+/// The same with this kind of output.
+pub(crate) fn payers_with(script: &str) -> Home {
     let home = person_with_chain().with_passphrase(crate::people::PASSPHRASE);
     let keys: Vec<String> = ["alice", "bob"]
         .iter()
@@ -93,8 +98,8 @@ pub(crate) fn payers() -> Home {
         .collect();
     let carol = fixtures::carol().argument();
     home.json(&[
-        "vault", "create", "family", "--policy", "2-of-3", "--key", &keys[0], "--key", &keys[1],
-        "--key", &carol,
+        "vault", "create", "family", "--policy", "2-of-3", "--script", script, "--key", &keys[0],
+        "--key", &keys[1], "--key", &carol,
     ]);
     home
 }

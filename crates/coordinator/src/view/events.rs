@@ -38,6 +38,9 @@ pub struct EventView {
     /// The member who wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
+    /// Whether it doesn't count, because its author isn't enrolled by now.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub parked: bool,
     /// When, by the author's clock, seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,

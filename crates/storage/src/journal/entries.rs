@@ -4,7 +4,7 @@
 use super::projection::arrived;
 use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::Network;
-use quorate_core::journal::{Body, Content, Entry, EntryId, MemberId, MemberKey};
+use quorate_core::journal::{Entry, EntryId, MemberId, MemberKey};
 use quorate_core::vault::VaultId;
 use rusqlite::{OptionalExtension, params};
 
@@ -175,15 +175,6 @@ impl WriteTx<'_> {
         Ok(true)
     }
 
-    /// What is said of a proposal may change its status.
-    pub(super) fn doubt_about(&self, content: &Content) -> Result<(), StorageError> {
-        let opened = match &content.body {
-            Body::ProposalOpened { proposal, .. } => Some(*proposal),
-            body => body.about(),
-        };
-        opened.map_or(Ok(()), |proposal| self.doubt(proposal))
-    }
-
     pub(super) fn insert(&self, entry: &Entry) -> Result<bool, StorageError> {
         if self.has_entry(entry.id())? {
             return Ok(false);
@@ -203,7 +194,6 @@ impl WriteTx<'_> {
             entry.text(),
             entry.signature(),
         ])?;
-        self.doubt_about(content)?;
         Ok(true)
     }
 }

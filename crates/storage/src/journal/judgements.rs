@@ -142,7 +142,6 @@ impl WriteTx<'_> {
     /// Keeps the judgement of an entry that was waiting, and projects it.
     pub fn settle(&self, waiting: &Waiting, judgement: &Judgement) -> Result<(), StorageError> {
         self.judge(waiting.id, waiting.content.vault, judgement)?;
-        self.doubt_about(&waiting.content)?;
         settled(self, waiting.id, &waiting.content)
     }
 

@@ -38,6 +38,7 @@ fn view(vaults: usize, proposals: usize, events: usize) -> WatchView {
         entry: None,
         entry_kind: None,
         author: None,
+        parked: false,
         at: None,
         proposal: None,
         from: None,
