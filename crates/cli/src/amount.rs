@@ -10,6 +10,12 @@ pub(crate) fn btc(sat: u64) -> String {
     format!("{}.{:08} BTC", sat / 100_000_000, sat % 100_000_000)
 }
 
+/// The same with a sign where it is less than nothing.
+pub(crate) fn signed_btc(sat: i64) -> String {
+    let sign = if sat < 0 { "-" } else { "" };
+    format!("{sign}{}", btc(sat.unsigned_abs()))
+}
+
 fn bad(given: &str, what: &str) -> Error {
     Error::input(
         "bad_amount",

@@ -44,6 +44,11 @@ pub(crate) fn minute(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{:02} {hour:02}:{minute:02}", days + 1)
 }
 
+/// The same with seconds.
+pub(crate) fn second(seconds: u64) -> String {
+    format!("{}:{:02}", minute(seconds), seconds % 60)
+}
+
 /// The first second of `YYYY-MM-DD`.
 pub(crate) fn day(text: &str) -> Result<u32, Error> {
     let bad = || {
@@ -91,6 +96,7 @@ mod tests {
             assert_eq!(minute(seconds), format!("{text} 00:00"));
         }
         assert_eq!(minute(1_735_689_599), "2024-12-31 23:59");
+        assert_eq!(second(1_735_689_599), "2024-12-31 23:59:59");
         assert_eq!(minute(u64::MAX), format!("{} s", u64::MAX));
     }
 

@@ -9,6 +9,7 @@ mod codes;
 mod commands;
 mod config;
 mod context;
+mod csv;
 mod date;
 mod deadline;
 mod demo;

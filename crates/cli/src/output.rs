@@ -39,6 +39,15 @@ impl Answer {
         })
     }
 
+    /// Nothing more to say: it was told while it happened.
+    pub(crate) fn told() -> Self {
+        Self {
+            text: Vec::new().into(),
+            json: Vec::new().into(),
+            but: None,
+        }
+    }
+
     /// Done, but not all of it: the error is told as well, and decides the exit code.
     pub(crate) fn but(mut self, error: Option<Error>) -> Self {
         self.but = error.map(|error| told(&error));
@@ -120,6 +129,27 @@ impl Output {
         let _ = print(&mut io::stderr().lock(), text.as_bytes());
     }
 
+    /// One of many lines of a stream: a JSON document for programs, else text. `false` when the reader went
+    /// away, so that nothing counts as read that wasn't.
+    pub(crate) fn line(self, view: &impl Serialize, text: &str) -> Result<bool, Error> {
+        let line = if self.json {
+            serde_json::to_string(view).map_err(|error| {
+                Error::refused("json", format!("the answer isn't JSON: {error}"))
+            })?
+        } else {
+            text.to_owned()
+        };
+        let mut out = io::stdout().lock();
+        let written = out
+            .write_all(format!("{line}\n").as_bytes())
+            .and_then(|()| out.flush());
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(unwritable(&error)),
+            Ok(()) => Ok(true),
+        }
+    }
+
     /// A line of a story that is told while it happens; a program gets it all at the end.
     pub(crate) fn narrate(self, line: &str) -> Result<(), Error> {
         if self.json {
@@ -146,13 +176,17 @@ fn print(to: &mut dyn Write, bytes: &[u8]) -> Result<(), Error> {
     match to.write_all(bytes).and_then(|()| to.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Error {
-            kind: Kind::Storage,
-            code: "output",
-            message: format!("the answer can't be written to standard output: {error}"),
-            hint: Some(
-                "what was asked for may be done all the same: look before repeating it".to_owned(),
-            ),
-        }),
+        Err(error) => Err(unwritable(&error)),
+    }
+}
+
+fn unwritable(error: &io::Error) -> Error {
+    Error {
+        kind: Kind::Storage,
+        code: "output",
+        message: format!("the answer can't be written to standard output: {error}"),
+        hint: Some(
+            "what was asked for may be done all the same: look before repeating it".to_owned(),
+        ),
     }
 }

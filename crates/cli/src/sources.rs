@@ -22,6 +22,12 @@ pub(crate) struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// Opens what `--node` names; nothing is contacted yet.
     pub(crate) fn open(context: &'a Context) -> Result<Self, Error> {
+        let failover = Self::unattended(context)?;
+        Ok(Self { failover, context })
+    }
+
+    /// The same for a thread that outlives the command's frame: what it sees of them isn't kept.
+    pub(crate) fn unattended(context: &Context) -> Result<Failover, Error> {
         let patience = config::node_timeout(context.node_timeout())?;
         let patience = patience.map_or_else(Patience::default, |total| Patience { total });
         let addresses = context.nodes()?;
@@ -45,8 +51,13 @@ impl<'a> Sources<'a> {
         };
         let network = coordinator.as_ref().map(Coordinator::network);
         let clock = Box::new(SystemClock::new());
-        let failover = Failover::new(sources, health, network, patience.schedule(), clock)?;
-        Ok(Self { failover, context })
+        Ok(Failover::new(
+            sources,
+            health,
+            network,
+            patience.schedule(),
+            clock,
+        )?)
     }
 
     /// Looks at each of them.

@@ -51,6 +51,8 @@ impl Coordinator {
         }
         view.problems.extend(source.remarks());
         view.as_of = self.store.read(as_of_all)?;
+        self.tick(moment);
+        self.settle_events(Some(report.tip.height))?;
         Ok(view)
     }
 

@@ -18,12 +18,7 @@ impl Coordinator {
             let row = vault_row(tx, vault)?;
             // A journal can be read where the vault's row is damaged; then keys stand for names.
             let vault = Self::open_vault(&row).ok();
-            let name = |key: &Xpub| {
-                let cosigners = vault.iter().flat_map(Vault::cosigners);
-                let mut same = cosigners.filter(|one| one.key.identity() == KeyIdentity::from(key));
-                same.next()
-                    .map_or_else(|| key.to_string(), |one| escape(&one.name))
-            };
+            let name = |key: &Xpub| name_of(vault.as_ref(), key);
             let owner = tx.owner(row.id)?;
             let uncounted = tx.uncounted(row.id)?;
             let twice: BTreeMap<MemberId, Vec<u64>> = tx
@@ -230,6 +225,18 @@ fn entry_view(entry: &Entry, name: &dyn Fn(&Xpub) -> String, remarks: &[String])
         summary: summary(&content.body, name),
         remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
     }
+}
+
+fn name_of(vault: Option<&Vault>, key: &Xpub) -> String {
+    let cosigners = vault.into_iter().flat_map(Vault::cosigners);
+    let mut same = cosigners.filter(|one| one.key.identity() == KeyIdentity::from(key));
+    same.next()
+        .map_or_else(|| key.to_string(), |one| escape(&one.name))
+}
+
+/// What an entry of the vault says, in one sentence.
+pub(crate) fn summary_of(body: &Body, vault: &Vault) -> String {
+    summary(body, &|key| name_of(Some(vault), key))
 }
 
 /// `name` says what this home calls a cosigner.

@@ -12,9 +12,12 @@ mod backup;
 mod broadcast;
 mod catch_up;
 mod error;
+mod events;
+mod evidence;
 mod facts;
 mod find;
 mod freeze;
+mod history;
 mod homes;
 mod journal;
 mod labels;
@@ -29,9 +32,12 @@ pub mod sync;
 mod threads;
 mod vault;
 pub mod view;
+mod watch;
 
 pub use error::{Error, Kind};
+pub use evidence::verify_evidence;
 pub use find::nearest;
+pub use history::{MAX_PAGE, Page};
 pub use homes::JournalText;
 pub use proposal::{Choices, Deadline, Hurry, Pick, Renewal, Revision, Spend, Terms};
 pub use review::{Request, review_alone};
@@ -207,7 +213,12 @@ fn append(
         )
     })?;
     tx.append(&entry)?;
-    Ok(())
+    match &entry.content().body {
+        Body::ProposalOpened { proposal, .. } => events::settle_one(tx, *proposal, now),
+        body => body
+            .about()
+            .map_or(Ok(()), |proposal| events::settle_one(tx, proposal, now)),
+    }
 }
 
 /// The row of the vault called `name` (or whose id begins so), or an error that suggests near ones.

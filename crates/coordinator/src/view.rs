@@ -1,6 +1,8 @@
 //! The public JSON: `--json` output and, later, HTTP bodies. Amounts are satoshi as integers, hashes
 //! are hex, keys are snake_case. Nothing else in the program is a promise to other programs.
 
+mod events;
+mod history;
 mod homes;
 mod import;
 mod journal;
@@ -10,7 +12,10 @@ mod review;
 mod setup;
 mod source;
 mod vault;
+mod watch;
 
+pub use events::{ConsumerView, ConsumersView, EventView, EventsView};
+pub use history::{CounterpartyView, HistoryView, MovementView, StatementView};
 pub use homes::{
     FolderView, JournalExportView, JournalImportView, MemberLineView, MemberView, MembersView,
     MembershipView, RefusedEntryView, SkippedView, TakenView, UnknownView,
@@ -32,3 +37,4 @@ pub use vault::{
     InitView, PathView, RecoveryView, StandingView, VaultLineView, VaultView, VaultsView,
     VerifyAddressView,
 };
+pub use watch::{WatchView, WatchedSourceView, WatchedView};

@@ -681,3 +681,29 @@ fn the_list_reads_nothing_of_finished_proposals_and_survives_a_damaged_one() {
     let counts = world.office.vault("family").unwrap().proposals;
     assert_eq!((counts["damaged"], counts["confirmed"]), (1, 1));
 }
+
+#[test]
+fn a_deadline_that_passes_is_told_once_though_nothing_happens() {
+    let mut world = World::new(&[100_000]);
+    let terms = Terms {
+        expires: Some(NOW + 100),
+        ..Terms::default()
+    };
+    let id = world.propose(20_000, 2, 5, &terms).unwrap().id;
+    let World {
+        chain: _chain,
+        office,
+        home,
+        ..
+    } = world;
+    drop(office);
+    let told = |now: u64| -> Vec<String> {
+        let mut office = Coordinator::open(home.path()).unwrap().at(now);
+        let events = office.events(0).unwrap().events.into_iter();
+        let of_it = events.filter(|one| one.proposal.as_deref() == Some(&id));
+        of_it.filter_map(|one| one.to).collect()
+    };
+    assert_eq!(told(NOW + 99), ["collecting"]);
+    assert_eq!(told(NOW + 100), ["collecting", "expired"]);
+    assert_eq!(told(NOW + 200), ["collecting", "expired"]);
+}

@@ -6,6 +6,7 @@
 pub mod backup;
 pub mod chain;
 pub mod consensus;
+pub mod evidence;
 pub mod frame;
 pub mod journal;
 mod json;

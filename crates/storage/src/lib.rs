@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod error;
+mod events;
 mod fill;
 mod journal;
 mod ledger;
@@ -19,14 +20,15 @@ mod sources;
 mod tx;
 
 pub use error::StorageError;
+pub use events::{StoredConsumer, StoredEvent};
 pub use journal::{
     AuthorCount, DamagedEntry, Device, FoundHead, NonceUse, ProposalHead, Rebuilt, RefusedEntry,
     Standing, StoredAddress, StoredAttestation, StoredMember, StoredProof, StoredProposal,
     StoredRetirement, StoredVault, StoredWord, TableDifference, Waiting,
 };
 pub use ledger::{
-    CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Origin, Reexamination,
-    Rollback, Watched,
+    Booked, CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Order, Origin,
+    Reexamination, Rollback, Spot, Watched,
 };
 pub use migrate::SCHEMA_VERSION;
 pub use open::Store;

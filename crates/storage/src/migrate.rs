@@ -85,6 +85,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0011_electrum.sql"),
         fill: None,
     },
+    Migration {
+        version: 12,
+        name: "events",
+        sql: include_str!("../migrations/0012_events.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

@@ -68,7 +68,7 @@ struct Ledger {
     store: Store,
     vault: Vault,
     row: VaultRow,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Ledger {
@@ -83,7 +83,7 @@ impl Ledger {
             store,
             vault,
             row,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -203,4 +203,45 @@ fn a_vault_is_added_once_and_derived_as_far_as_needed() {
     };
     assert_eq!(owner(204).len(), 1);
     assert!(owner(205).is_empty());
+}
+
+/// What the newest migration fills in of a ledger that was there before is what it would have written.
+#[test]
+fn an_older_ledger_gets_its_running_balances_and_days() {
+    let mut ledger = Ledger::new();
+    let (row, script) = (ledger.row, ledger.script());
+    let (paid, paying) = tx(1, OutPoint::new(Txid::all_zeros(), 1), script.clone());
+    let (moved, moving) = tx(2, OutPoint::new(paid, 0), script.clone());
+    let (_, other) = tx(3, OutPoint::new(Txid::all_zeros(), 2), script.clone());
+    let (_, spending) = tx(4, OutPoint::new(moved, 0), ScriptBuf::new());
+    let first = block(0, BlockHash::all_zeros(), 1, vec![paying, moving, other]);
+    let second = block(1, first.id().hash, 2, vec![spending]);
+    assert!(ledger.blocks(row, None, &[first, second]));
+    ledger.mempool(vec![tx(5, OutPoint::new(Txid::all_zeros(), 3), script)]);
+    let rows = |path: &std::path::Path| -> Vec<String> {
+        let conn = rusqlite::Connection::open(path).unwrap();
+        let mut all = Vec::new();
+        for sql in [
+            "SELECT concat_ws(' ', hex(txid), block_time, net, balance) FROM transactions ORDER BY id",
+            "SELECT concat_ws(' ', vault, day, net) FROM ledger_days ORDER BY vault, day",
+        ] {
+            let mut statement = conn.prepare(sql).unwrap();
+            let found = statement.query_map([], |row| row.get(0)).unwrap();
+            all.extend(found.map(Result::unwrap));
+        }
+        all
+    };
+    let path = ledger.folder.path().join("q.db");
+    let written = rows(&path);
+    assert_eq!(written.len(), 6, "{written:?}");
+    let undo = include_str!("common/undo_events.sql");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(&format!("{undo} PRAGMA user_version = 11;"))
+        .unwrap();
+    let mut store = Store::open(&path).unwrap();
+    store.read(|tx| tx.ledger_audit()).unwrap();
+    assert_eq!(rows(&path), written);
+    // It was at the tip before, so it is silent about the past and tells of what comes.
+    assert_eq!(store.read(|tx| tx.last_event()).unwrap(), 0);
 }

@@ -280,6 +280,10 @@ fn opening_an_older_database_makes_the_tables_anew() {
         PRAGMA user_version = 4;";
     Connection::open(&path)
         .unwrap()
+        .execute_batch(include_str!("common/undo_events.sql"))
+        .unwrap();
+    Connection::open(&path)
+        .unwrap()
         .execute_batch(back)
         .unwrap();
     let mut store = Store::open(&path).unwrap();

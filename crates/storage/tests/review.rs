@@ -161,6 +161,10 @@ fn a_home_from_before_is_filled_in_when_it_is_opened() {
     // Back to what version 5 wrote.
     Connection::open(&path)
         .unwrap()
+        .execute_batch(include_str!("common/undo_events.sql"))
+        .unwrap();
+    Connection::open(&path)
+        .unwrap()
         .execute_batch(
             "DROP TABLE sources; ALTER TABLE ledger_vault DROP COLUMN source;
              ALTER TABLE ledger_vault DROP COLUMN cursor_time;

@@ -9,6 +9,7 @@ mod demo;
 mod disputes;
 mod electrum;
 mod family;
+mod history;
 mod homes;
 mod life;
 mod policies;

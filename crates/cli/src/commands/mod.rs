@@ -5,7 +5,9 @@ mod address;
 mod balance;
 mod coin;
 mod demo;
+mod event;
 mod explain;
+mod history;
 mod homes;
 mod init;
 mod journal;
@@ -22,8 +24,10 @@ mod setup;
 mod signer;
 mod simulated;
 mod source;
+mod statement;
 mod sync;
 mod vault;
+mod watch;
 
 use crate::context::Context;
 use crate::output::Answer;
@@ -53,6 +57,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Source(source::Command),
     Balance(balance::Args),
+    History(history::Args),
+    Statement(statement::Args),
     /// The coins a vault holds
     #[command(subcommand)]
     Coin(coin::Command),
@@ -68,6 +74,10 @@ pub(crate) enum Command {
     /// What was done in this data folder, signed and chained
     #[command(subcommand)]
     Journal(journal::Command),
+    Watch(watch::Args),
+    /// What happened, numbered: for programs that act on it
+    #[command(subcommand)]
+    Event(event::Command),
     /// The data folders that take part in a vault, and whose entries count
     #[command(subcommand)]
     Member(member::Command),
@@ -96,11 +106,15 @@ impl Command {
             Self::Sync(args) => sync::run(&args, context),
             Self::Source(command) => source::run(command, context),
             Self::Balance(args) => balance::run(&args, context),
+            Self::History(args) => history::run(&args, context),
+            Self::Statement(args) => statement::run(&args, context),
             Self::Coin(command) => coin::run(command, context),
             Self::Label(command) => label::run(command, context),
             Self::Proposal(command) => proposal::run(command, context),
             Self::Psbt(command) => psbt::run(command, context),
             Self::Journal(command) => journal::run(command, context),
+            Self::Watch(args) => watch::run(&args, context),
+            Self::Event(command) => event::run(command, context),
             Self::Member(command) => member::run(command, context),
             Self::Simulated(command) => simulated::run(command, context),
             Self::Demo(args) => demo::run(&args, context),

@@ -1,6 +1,7 @@
 //! `quorate proposal`: a spend from the first wish to the finished transaction.
 
 mod batch;
+mod evidence;
 mod exchange;
 mod faster;
 mod fees;
@@ -184,6 +185,22 @@ pub(crate) enum Command {
         #[arg(long)]
         allow_high_fee: bool,
     },
+    /// Write who proposed, approved and signed a spend, for an auditor
+    ///
+    /// One JSON file with the policy, the transaction, the signed journal entries and every cosigner's
+    /// signature with what it signs, sealed with this data folder's member key. It holds no secret, but it
+    /// shows the vault's descriptor: whoever has it can watch the vault.
+    #[command(after_help = "Examples:
+  quorate proposal evidence 3f2a9c1b7d10 -o evidence.json
+  quorate proposal evidence 3f2a9c1b7d10 -o evidence.json --text evidence.txt")]
+    Evidence(evidence::EvidenceArgs),
+    /// Check such a file with nothing but itself: no data folder, no chain source
+    ///
+    /// Says what holds, what is wrong, and what the file can't prove.
+    #[command(after_help = "Examples:
+  quorate proposal verify evidence.json
+  quorate proposal verify - < evidence.json")]
+    Verify(evidence::VerifyArgs),
     /// Give a proposal up and free its coins
     ///
     /// This is no revocation: whoever has a fully signed copy can still send it. To be sure, spend one
@@ -234,6 +251,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<Answer, Error> 
         Command::Export(args) => exchange::export(&args, context),
         Command::Import(args) => exchange::import(&args, context),
         Command::Broadcast { id, allow_high_fee } => broadcast(&id, allow_high_fee, context),
+        Command::Evidence(args) => evidence::evidence(&args, context),
+        Command::Verify(args) => evidence::verify(&args),
         Command::Abandon { id, note } => abandon(&id, note.as_deref(), context),
     }
 }

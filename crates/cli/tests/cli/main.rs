@@ -5,7 +5,10 @@
 mod backups;
 mod codes;
 mod errors;
+mod events;
+mod evidence;
 mod exchange;
+mod history;
 mod key_files;
 mod labels;
 mod manners;
@@ -16,3 +19,4 @@ mod sources;
 mod spending;
 mod story;
 mod wallet_files;
+mod watch;

@@ -122,6 +122,15 @@ fn t32_one_number_on_two_addresses_of_one_cosigner_raises_the_alarm() {
     let view = world.sign(&id, 2, &[7, 7]);
     assert_eq!((view.accepted, alarms(&mut world, &view)), (2, 1));
     assert!(view.findings[0].contains("`carol` is compromised"));
+    // Told to programs as well, once, also after the tables were made anew.
+    let told = |world: &mut World| -> Vec<Option<String>> {
+        let events = world.office.events(0).unwrap().events.into_iter();
+        let alarms = events.filter(|event| event.kind == "alarm");
+        alarms.map(|event| event.proposal).collect()
+    };
+    assert_eq!(told(&mut world), [Some(id.clone())]);
+    world.office.verify(None, true).unwrap();
+    assert_eq!(told(&mut world), [Some(id)]);
 }
 
 /// A cosigner may use one number for every coin on purpose: the alarm must not make every view of the

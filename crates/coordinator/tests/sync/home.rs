@@ -1,6 +1,7 @@
 //! A home with a watched vault, and the reference: what the ledger must say, computed from nothing
 //! but the whole chain and mempool, in the plainest way.
 
+use crate::told::Listener;
 use crate::world::World;
 use bitcoin::bip32::{DerivationPath, Xpriv, Xpub};
 use bitcoin::secp256k1::Secp256k1;
@@ -86,6 +87,8 @@ fn folder() -> tempfile::TempDir {
 pub(crate) struct Home {
     pub(crate) store: Store,
     pub(crate) path: PathBuf,
+    /// Who hears the events of the two vaults.
+    listeners: [Listener; 2],
     _folder: tempfile::TempDir,
 }
 
@@ -97,6 +100,7 @@ impl Home {
         Self {
             store,
             path,
+            listeners: Default::default(),
             _folder: folder,
         }
     }
@@ -117,6 +121,7 @@ impl Home {
         Self {
             store,
             path,
+            listeners: Default::default(),
             _folder: folder,
         }
     }
@@ -170,9 +175,18 @@ impl Home {
     }
 
     pub(crate) fn check(&mut self, world: &World) {
-        for known in [first_vault(), second_vault()] {
+        let height = world.tip().height;
+        let told: Result<(), StorageError> = self.store.write(|tx| tx.tell_scanned(height));
+        told.unwrap();
+        for (number, known) in [first_vault(), second_vault()].into_iter().enumerate() {
             if let Some(row) = self.row(&known.0) {
                 self.check_vault(world, row, &known.1);
+                let expected = Expected::of(world, &known.1);
+                let listener = &mut self.listeners[number];
+                let heard = self
+                    .store
+                    .write(|tx| listener.listen(tx, known.0.id(), &expected));
+                heard.unwrap();
             }
         }
         self.store.read(|tx| tx.ledger_audit()).unwrap();
@@ -180,6 +194,9 @@ impl Home {
 
     pub(crate) fn check_vault(&mut self, world: &World, row: VaultRow, scripts: &Scripts) {
         let expected = Expected::of(world, scripts);
+        self.store
+            .read(|tx| crate::books::check(tx, row, world, &expected))
+            .unwrap();
         let made = world.made.borrow();
         self.store
             .read(|tx| {

@@ -1,6 +1,7 @@
 //! Syncing against a chain of our own: scenarios one by one, then random ones against a reference.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod books;
 mod by_script;
 mod histories;
 mod home;
@@ -9,4 +10,6 @@ mod refusals;
 mod rescan;
 mod scenarios;
 mod sources;
+mod statement;
+mod told;
 mod world;

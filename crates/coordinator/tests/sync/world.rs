@@ -41,6 +41,8 @@ pub(crate) struct World {
     /// Every transaction there ever was.
     pub(crate) made: RefCell<BTreeMap<Txid, Transaction>>,
     unique: Cell<u32>,
+    /// Miners' clocks differ, so that header times aren't in the order of the heights.
+    pub(crate) odd_clocks: Cell<bool>,
     pub(crate) network: Cell<Network>,
     pub(crate) pruned_below: Cell<Option<u32>>,
     pub(crate) syncing: Cell<Option<f64>>,
@@ -71,6 +73,7 @@ impl World {
             mempool: RefCell::default(),
             made: RefCell::default(),
             unique: Cell::new(1),
+            odd_clocks: Cell::new(false),
             network: Cell::new(Network::Regtest),
             pruned_below: Cell::new(None),
             syncing: Cell::new(None),
@@ -122,6 +125,14 @@ impl World {
     fn unique(&self) -> u32 {
         self.unique.set(self.unique.get() + 1);
         self.unique.get()
+    }
+
+    fn header_time(&self, height: u32) -> u32 {
+        1_600_000_000
+            + match self.odd_clocks.get() {
+                true => height * 6_000 + (height * 2_477 + 977) % 6_900,
+                false => height * 600,
+            }
     }
 
     /// An output of somebody we know nothing of.
@@ -231,7 +242,7 @@ impl World {
                 version: BlockVersion::TWO,
                 prev_blockhash: self.tip().hash,
                 merkle_root: TxMerkleNode::all_zeros(),
-                time: 1_600_000_000 + height * 600,
+                time: self.header_time(height),
                 bits: CompactTarget::from_consensus(0x207f_ffff),
                 nonce: self.unique(),
             },

@@ -90,6 +90,16 @@ impl MemberId {
     pub fn to_bytes(self) -> [u8; 32] {
         self.0.serialize()
     }
+    /// Whether the member signed this digest.
+    pub(crate) fn verifies(self, digest: &[u8; 32], signature: &[u8; 64]) -> bool {
+        let Ok(signature) = schnorr::Signature::from_slice(signature) else {
+            return false;
+        };
+        let message = Message::from_digest(*digest);
+        Secp256k1::verification_only()
+            .verify_schnorr(&signature, &message, &self.0)
+            .is_ok()
+    }
 }
 /// The text isn't a member's id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +126,7 @@ impl fmt::Display for MemberId {
     }
 }
 
-/// A member's secret key. It can sign journal entries and nothing else.
+/// A member's secret key. It signs journal entries and seals evidence, and can't spend.
 #[derive(Clone)]
 pub struct MemberKey(Keypair);
 
@@ -131,6 +141,12 @@ impl MemberKey {
     #[must_use]
     pub fn id(&self) -> MemberId {
         MemberId(self.0.x_only_public_key().0)
+    }
+    /// Signs a tagged hash of something else than an entry; deterministic.
+    pub(crate) fn sign_digest(&self, digest: &[u8; 32]) -> [u8; 64] {
+        let message = Message::from_digest(*digest);
+        let signature = Secp256k1::new().sign_schnorr_no_aux_rand(&message, &self.0);
+        signature.serialize()
     }
     /// The secret's bytes, for the store.
     #[must_use]

@@ -67,21 +67,61 @@ const HOLDS: &str = "(proposals.expires IS NULL OR proposals.expires > ?2
       WHERE other.proposal = proposals.id AND coins.spent_height IS NOT NULL
         AND coins.spent_by IS NOT proposals.final_txid)";
 
+const HEAD: &str =
+    "SELECT id, vault, coalesce(final_txid, releases.txid), memo, opened_at, expires, replaces,
+            closings.reason,
+            draft AND submissions.proposal IS NULL, releases.proposal IS NOT NULL,
+            sent, payees, payee
+     FROM proposals
+     LEFT JOIN submissions ON submissions.proposal = proposals.id
+     LEFT JOIN closings ON closings.proposal = proposals.id
+     LEFT JOIN releases ON releases.proposal = proposals.id";
+
 impl ReadTx<'_> {
+    /// One proposal in short.
+    pub fn proposal_head(&self, id: ProposalId) -> Result<Option<ProposalHead>, StorageError> {
+        let row = self
+            .prepare(&format!("{HEAD} WHERE id = ?1"))?
+            .query_row(params![id.to_bytes()], |row| Ok(head(id, row)))
+            .optional()?;
+        row.transpose()
+    }
+
+    /// What a proposal is for.
+    pub fn proposal_memo(&self, id: ProposalId) -> Result<Option<String>, StorageError> {
+        let mut statement = self.prepare("SELECT memo FROM proposals WHERE id = ?1")?;
+        let memo = statement.query_row(params![id.to_bytes()], |row| row.get(0));
+        Ok(memo.optional()?.flatten())
+    }
+
+    /// The proposals of a vault that were let go and of whose transaction the ledger knows nothing, the newest
+    /// first: the transaction, and when it was let go.
+    pub fn released_and_nowhere(
+        &self,
+        vault: VaultId,
+    ) -> Result<Vec<(ProposalId, Vec<u8>, u64)>, StorageError> {
+        let mut statement = self.prepare(
+            "SELECT id, tx, released_at FROM proposals JOIN releases ON releases.proposal = id
+             WHERE vault = ?1
+               AND NOT EXISTS (SELECT 1 FROM transactions WHERE transactions.txid = releases.txid)
+             ORDER BY released_at DESC, id",
+        )?;
+        let rows = statement.query_map(params![vault.as_bytes()], |row| {
+            Ok((
+                ProposalId::from_bytes(row.get(0)?),
+                row.get(1)?,
+                row.get(2)?,
+            ))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The proposals of a vault, or of all, oldest first, in short. One whose row can't be read
     /// costs no other: its id, and why.
     pub fn proposal_heads(&self, vault: Option<VaultId>) -> Result<Vec<FoundHead>, StorageError> {
-        let mut statement = self.prepare(
-            "SELECT id, vault, coalesce(final_txid, releases.txid), memo, opened_at, expires, replaces,
-                    closings.reason,
-                    draft AND submissions.proposal IS NULL, releases.proposal IS NOT NULL,
-                    sent, payees, payee
-             FROM proposals
-             LEFT JOIN submissions ON submissions.proposal = proposals.id
-             LEFT JOIN closings ON closings.proposal = proposals.id
-             LEFT JOIN releases ON releases.proposal = proposals.id
-             WHERE ?1 IS NULL OR vault = ?1 ORDER BY opened_at, proposals.rowid",
-        )?;
+        let mut statement = self.prepare(&format!(
+            "{HEAD} WHERE ?1 IS NULL OR vault = ?1 ORDER BY opened_at, proposals.rowid"
+        ))?;
         let rows = statement.query_map(params![vault.map(|vault| *vault.as_bytes())], |row| {
             let id = ProposalId::from_bytes(row.get(0)?);
             Ok((id, head(id, row)))

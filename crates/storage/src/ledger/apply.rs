@@ -9,6 +9,24 @@ use bitcoin::{OutPoint, Transaction, Txid};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::{Match, VaultRow};
 use rusqlite::OptionalExtension;
+use std::collections::BTreeMap;
+
+/// What the vaults held after their last confirmed transaction: read once for a batch, then carried on.
+#[derive(Debug, Default)]
+pub(super) struct Books(BTreeMap<VaultRow, i64>);
+
+impl Books {
+    /// What the vault holds after a further transaction that changes it by `net`.
+    fn book(&mut self, tx: &WriteTx<'_>, vault: VaultRow, net: i64) -> Result<i64, StorageError> {
+        use std::collections::btree_map::Entry;
+        let held = match self.0.entry(vault) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(tx.ledger_held(vault)?),
+        };
+        *held += net;
+        Ok(*held)
+    }
+}
 
 /// Where a matched transaction was found.
 #[derive(Debug, Clone, Copy)]
@@ -30,18 +48,23 @@ impl Place {
 
 impl WriteTx<'_> {
     /// Writes one match. Returns whether the transaction is new to the vault. `seen` is when, in
-    /// seconds since 1970.
+    /// seconds since 1970: of a block the time in its header.
     pub(super) fn apply(
         &self,
         found: &Match,
         tx: &Transaction,
         place: Place,
         seen: u32,
+        books: &mut Books,
     ) -> Result<bool, StorageError> {
-        for outpoint in &found.spends {
-            self.spend(found.vault, outpoint, &found.txid, place)?;
+        let mut net = 0;
+        for funded in &found.funds {
+            net += codec::sat(funded.value)?;
         }
-        let new = self.put_transaction(found, tx, place, seen)?;
+        for outpoint in &found.spends {
+            net -= self.spend(found.vault, outpoint, &found.txid, place)?;
+        }
+        let new = self.put_transaction(found, tx, place, seen, net, books)?;
         self.put_coins(found, place)?;
         if !found.spends.is_empty() {
             self.note_payees(found.vault, &found.txid, tx)?;
@@ -55,6 +78,8 @@ impl WriteTx<'_> {
         tx: &Transaction,
         place: Place,
         seen: u32,
+        net: i64,
+        books: &mut Books,
     ) -> Result<bool, StorageError> {
         let (height, hash, position) = match place {
             Place::Block(block) => (
@@ -63,6 +88,17 @@ impl WriteTx<'_> {
                 Some(i64::try_from(found.position).unwrap_or(i64::MAX)),
             ),
             Place::Mempool => (None, None, None),
+        };
+        let book = |books: &mut Books| -> Result<_, StorageError> {
+            let booked = match height {
+                Some(_) => Some((seen, net, books.book(self, found.vault, net)?)),
+                None => None,
+            };
+            Ok((
+                booked.map(|booked| booked.0),
+                booked.map(|booked| booked.1),
+                booked.map(|booked| booked.2),
+            ))
         };
         let txid = found.txid.to_byte_array();
         // Looking first spares the serialization when it is known, which is the usual case for a
@@ -73,10 +109,11 @@ impl WriteTx<'_> {
             .optional()?;
         match known {
             None => {
+                let (time, net, held) = book(books)?;
                 self.prepare(
                     "INSERT INTO transactions
-                     (vault, txid, raw, height, block_hash, position, first_seen)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     (vault, txid, raw, height, block_hash, position, first_seen, block_time, net, balance)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?
                 .execute((
                     found.vault.0,
@@ -86,16 +123,30 @@ impl WriteTx<'_> {
                     hash,
                     position,
                     seen,
+                    time,
+                    net,
+                    held,
                 ))?;
                 Ok(true)
             }
             Some(known) => {
                 if hash.is_some() && known != hash {
+                    let (time, net, held) = book(books)?;
                     self.prepare(
-                        "UPDATE transactions SET height = ?3, block_hash = ?4, position = ?5
+                        "UPDATE transactions SET height = ?3, block_hash = ?4, position = ?5,
+                             block_time = ?6, net = ?7, balance = ?8
                          WHERE txid = ?1 AND vault = ?2",
                     )?
-                    .execute((txid, found.vault.0, height, hash, position))?;
+                    .execute((
+                        txid,
+                        found.vault.0,
+                        height,
+                        hash,
+                        position,
+                        time,
+                        net,
+                        held,
+                    ))?;
                 }
                 Ok(false)
             }
@@ -126,25 +177,26 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Returns what the coin was worth.
     fn spend(
         &self,
         vault: VaultRow,
         outpoint: &OutPoint,
         by: &Txid,
         place: Place,
-    ) -> Result<(), StorageError> {
+    ) -> Result<i64, StorageError> {
         let key = (vault.0, outpoint.txid.to_byte_array(), outpoint.vout);
-        let current = self
+        let coin = self
             .prepare(
-                "SELECT spent_by, spent_height FROM coins
+                "SELECT spent_by, spent_height, value FROM coins
                  WHERE vault = ?1 AND txid = ?2 AND vout = ?3",
             )?
-            .query_row(key, |row| codec::spent(row, 0, 1))
-            .optional()?
-            .flatten();
+            .query_row(key, |row| Ok((codec::spent(row, 0, 1)?, row.get(2)?)))
+            .optional()?;
+        let (current, value) = coin.unwrap_or((None, 0));
         if let Some(spent) = current {
             match place {
-                Place::Mempool if spent.height.is_some() => return Ok(()),
+                Place::Mempool if spent.height.is_some() => return Ok(value),
                 _ if spent.by != *by => self.evict(&spent.by)?,
                 _ => {}
             }
@@ -155,7 +207,7 @@ impl WriteTx<'_> {
                AND (spent_by IS NOT ?4 OR spent_height IS NOT ?5)",
         )?
         .execute((key.0, key.1, key.2, by.to_byte_array(), place.height()))?;
-        Ok(())
+        Ok(value)
     }
 
     /// Removes a transaction that can't happen any more, or isn't listed any more: what it paid is
@@ -182,7 +234,8 @@ impl WriteTx<'_> {
             "UPDATE coins SET height = NULL WHERE txid = ?1",
             "UPDATE coins SET spent_height = NULL WHERE spent_by = ?1",
             "DELETE FROM transactions WHERE txid = ?1 AND position = 0",
-            "UPDATE transactions SET height = NULL, block_hash = NULL, position = NULL
+            "UPDATE transactions SET height = NULL, block_hash = NULL, position = NULL,
+                 block_time = NULL, net = NULL, balance = NULL
              WHERE txid = ?1",
         ] {
             self.prepare(sql)?.execute(key)?;

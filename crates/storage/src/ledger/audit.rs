@@ -29,6 +29,29 @@ impl ReadTx<'_> {
                    AND (t.id IS NULL OR t.height IS NOT c.spent_height)",
             ),
             (
+                "what a transaction changed isn't what its coins say",
+                "SELECT id FROM transactions t WHERE (net IS NULL) <> (height IS NULL)
+                    OR (block_time IS NULL) <> (height IS NULL) OR net <>
+                    (SELECT ifnull(sum(value), 0) FROM coins c
+                     WHERE c.txid = t.txid AND c.vault = t.vault)
+                    - (SELECT ifnull(sum(value), 0) FROM coins c
+                       WHERE c.spent_by = t.txid AND c.vault = t.vault)",
+            ),
+            (
+                "a running balance isn't the sum of what came before",
+                "SELECT id FROM (SELECT id, balance, height,
+                    sum(net) OVER (PARTITION BY vault ORDER BY height, position) AS held
+                    FROM transactions WHERE height IS NOT NULL) WHERE balance IS NOT held",
+            ),
+            (
+                "a day isn't the sum of its transactions",
+                "SELECT d.day FROM ledger_days d FULL JOIN
+                    (SELECT vault, block_time / 86400 AS day, sum(net) AS net
+                     FROM transactions WHERE net IS NOT NULL GROUP BY 1, 2) t
+                    ON t.vault = d.vault AND t.day = d.day
+                 WHERE ifnull(d.net, 0) <> ifnull(t.net, 0)",
+            ),
+            (
                 "a cursor is at a block that isn't remembered",
                 "SELECT id FROM ledger_vault v WHERE cursor_height IS NOT NULL AND NOT EXISTS
                     (SELECT 1 FROM blocks WHERE height = cursor_height AND hash = cursor_hash)",

@@ -107,6 +107,7 @@ impl WriteTx<'_> {
 
     /// Empties a vault's part of the ledger, except for its scripts.
     pub(super) fn forget(&self, vault: VaultRow) -> Result<(), StorageError> {
+        self.tell_rescan(vault)?;
         for sql in [
             "DELETE FROM coins WHERE vault = ?1",
             "DELETE FROM transactions WHERE vault = ?1",

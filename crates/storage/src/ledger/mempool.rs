@@ -1,7 +1,7 @@
 //! The mempool by difference: what the source lists now against what was seen before. Only new
 //! transactions are fetched, and those seen before that may concern something learnt since.
 
-use super::apply::Place;
+use super::apply::{Books, Place};
 use super::codec;
 use super::scan::Matched;
 use super::scripts::Deriver;
@@ -149,7 +149,7 @@ impl WriteTx<'_> {
         let mut matched = Matched::default();
         for found in self.find(&transactions, None, deriver)? {
             if let Some((_, tx)) = transactions.get(found.position) {
-                let new = self.apply(&found, tx, Place::Mempool, now)?;
+                let new = self.apply(&found, tx, Place::Mempool, now, &mut Books::default())?;
                 matched.new_transactions += u64::from(new);
             }
         }

@@ -11,6 +11,7 @@ mod audit;
 mod chain;
 mod codec;
 mod histories;
+mod history;
 mod mempool;
 mod origin;
 mod payees;
@@ -25,6 +26,7 @@ mod vaults;
 
 pub use chain::Rollback;
 pub use histories::Watched;
+pub use history::{Booked, Order, Spot};
 pub use mempool::{Difference, Reexamination};
 pub use origin::Origin;
 pub use query::{CoinFilter, CoinOrder};

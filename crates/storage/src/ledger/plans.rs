@@ -5,10 +5,12 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 14] = [
     ("apply.rs", include_str!("apply.rs")),
     ("chain.rs", include_str!("chain.rs")),
+    ("events.rs", include_str!("../events.rs")),
     ("histories.rs", include_str!("histories.rs")),
+    ("history.rs", include_str!("history.rs")),
     ("known.rs", include_str!("../journal/known.rs")),
     ("mempool.rs", include_str!("mempool.rs")),
     ("origin.rs", include_str!("origin.rs")),
@@ -20,9 +22,11 @@ const SOURCES: [(&str, &str); 12] = [
     ("vaults.rs", include_str!("vaults.rs")),
 ];
 
-/// Read whole on purpose: the vaults are few, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
+/// Read whole on purpose: the vaults and the consumers of events are few, doubts are gone once they are settled, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
 /// as the mempool, not as the history.
-const READ_WHOLE: [&str; 5] = [
+const READ_WHOLE: [&str; 7] = [
+    "SCAN event_doubts",
+    "SCAN event_consumers",
     "SCAN repeated_nonces",
     "SCAN ledger_vault",
     "SCAN mempool_seen",

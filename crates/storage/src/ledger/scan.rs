@@ -1,6 +1,6 @@
 //! Blocks, matched and written in one transaction together with the cursors.
 
-use super::apply::Place;
+use super::apply::{Books, Place};
 use super::scripts::Deriver;
 use crate::{StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -69,6 +69,7 @@ impl WriteTx<'_> {
         deriver: &mut Deriver,
     ) -> Result<Matched, StorageError> {
         let mut matched = Matched::default();
+        let mut books = Books::default();
         for block in blocks {
             let transactions = block.transactions();
             for found in self.find(transactions, Some(vaults), deriver)? {
@@ -79,7 +80,8 @@ impl WriteTx<'_> {
                     position: block.position(found.position),
                     ..found
                 };
-                let new = self.apply(&placed, tx, Place::Block(block.id()), block.time())?;
+                let place = Place::Block(block.id());
+                let new = self.apply(&placed, tx, place, block.time(), &mut books)?;
                 matched.new_transactions += u64::from(new);
             }
         }
