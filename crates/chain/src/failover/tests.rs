@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::Simulated;
+use crate::{Broadcast, ChainStatus};
 use bitcoin::{Amount, ScriptBuf};
+use bitcoin::{Block, BlockHash, Transaction, Txid};
 use quorate_core::chain::BlockId;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};

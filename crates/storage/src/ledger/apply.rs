@@ -1,6 +1,7 @@
 //! Writing matches into the tables. A block has the last word: its transactions displace mempool
 //! transactions that spend the same coins. The other way round never happens.
 
+use super::books::Books;
 use super::codec;
 use crate::{StorageError, WriteTx};
 use bitcoin::consensus::serialize;
@@ -9,24 +10,6 @@ use bitcoin::{OutPoint, Transaction, Txid};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::{Match, VaultRow};
 use rusqlite::OptionalExtension;
-use std::collections::BTreeMap;
-
-/// What the vaults held after their last confirmed transaction: read once for a batch, then carried on.
-#[derive(Debug, Default)]
-pub(super) struct Books(BTreeMap<VaultRow, i64>);
-
-impl Books {
-    /// What the vault holds after a further transaction that changes it by `net`.
-    fn book(&mut self, tx: &WriteTx<'_>, vault: VaultRow, net: i64) -> Result<i64, StorageError> {
-        use std::collections::btree_map::Entry;
-        let held = match self.0.entry(vault) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(tx.ledger_held(vault)?),
-        };
-        *held += net;
-        Ok(*held)
-    }
-}
 
 /// Where a matched transaction was found.
 #[derive(Debug, Clone, Copy)]
@@ -89,9 +72,10 @@ impl WriteTx<'_> {
             ),
             Place::Mempool => (None, None, None),
         };
+        let spot = height.zip(position);
         let book = |books: &mut Books| -> Result<_, StorageError> {
-            let booked = match height {
-                Some(_) => Some((seen, net, books.book(self, found.vault, net)?)),
+            let booked = match spot {
+                Some(spot) => Some((seen, net, books.book(self, found.vault, spot, net)?)),
                 None => None,
             };
             Ok((
@@ -147,6 +131,17 @@ impl WriteTx<'_> {
                         net,
                         held,
                     ))?;
+                } else if let Some(spot) = spot.filter(|_| hash.is_some()) {
+                    // Where it was; but a coin that it spends may have become known since.
+                    let changed = self
+                        .prepare(
+                            "UPDATE transactions SET net = ?3
+                             WHERE txid = ?1 AND vault = ?2 AND net IS NOT ?3",
+                        )?
+                        .execute((txid, found.vault.0, net))?;
+                    if changed > 0 {
+                        books.disturb(found.vault, spot);
+                    }
                 }
                 Ok(false)
             }

@@ -1,7 +1,8 @@
 //! The mempool by difference: what the source lists now against what was seen before. Only new
 //! transactions are fetched, and those seen before that may concern something learnt since.
 
-use super::apply::{Books, Place};
+use super::apply::Place;
+use super::books::Books;
 use super::codec;
 use super::scan::Matched;
 use super::scripts::Deriver;

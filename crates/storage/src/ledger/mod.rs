@@ -8,6 +8,7 @@
 
 mod apply;
 mod audit;
+mod books;
 mod chain;
 mod codec;
 mod histories;

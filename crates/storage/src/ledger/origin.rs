@@ -179,10 +179,15 @@ impl WriteTx<'_> {
                 Ok((codec::txid(row, 0)?, hash))
             })?
             .collect::<Result<_, _>>()?;
+        let mut some = false;
         for (txid, block) in found {
             if !blocks.contains(&block) {
                 self.unconfirm(&txid)?;
+                some = true;
             }
+        }
+        if some {
+            self.rebook(vault, (from, 0))?;
         }
         Ok(())
     }

@@ -5,8 +5,9 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: [(&str, &str); 15] = [
     ("apply.rs", include_str!("apply.rs")),
+    ("books.rs", include_str!("books.rs")),
     ("chain.rs", include_str!("chain.rs")),
     ("events.rs", include_str!("../events.rs")),
     ("histories.rs", include_str!("histories.rs")),
@@ -24,7 +25,9 @@ const SOURCES: [(&str, &str); 14] = [
 
 /// Read whole on purpose: the vaults and the consumers of events are few, doubts are gone once they are settled, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
 /// as the mempool, not as the history.
-const READ_WHOLE: [&str; 7] = [
+const READ_WHOLE: [&str; 8] = [
+    // What lies above a place that was disturbed.
+    "SCAN (subquery",
     "SCAN event_doubts",
     "SCAN event_consumers",
     "SCAN repeated_nonces",

@@ -1,6 +1,7 @@
 //! Blocks, matched and written in one transaction together with the cursors.
 
-use super::apply::{Books, Place};
+use super::apply::Place;
+use super::books::Books;
 use super::scripts::Deriver;
 use crate::{StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -85,6 +86,7 @@ impl WriteTx<'_> {
                 matched.new_transactions += u64::from(new);
             }
         }
+        books.settle(self)?;
         Ok(matched)
     }
 

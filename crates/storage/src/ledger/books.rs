@@ -1,0 +1,89 @@
+//! What a vault held after each of its confirmed transactions, in the order of the chain. Blocks mostly come
+//! in that order, and then each figure follows from the one before. A rescan, and a source that serves
+//! histories, bring what lies further below; then the figures above are reckoned anew.
+
+use crate::{StorageError, WriteTx};
+use quorate_core::ledger::VaultRow;
+use rusqlite::OptionalExtension;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Height, and place in the block.
+pub(super) type Spot = (u32, i64);
+
+const LAST: &str = "SELECT height, position, balance FROM transactions
+    WHERE vault = ?1 AND height IS NOT NULL ORDER BY height DESC, position DESC LIMIT 1";
+const BEFORE: &str = "SELECT balance FROM transactions
+    WHERE vault = ?1 AND (height, position) < (?2, ?3)
+    ORDER BY height DESC, position DESC LIMIT 1";
+const REBOOK: &str = "UPDATE transactions SET balance = running.held FROM
+    (SELECT id, ?4 + sum(net) OVER (ORDER BY height, position) AS held FROM transactions
+     WHERE vault = ?1 AND (height, position) >= (?2, ?3)) AS running
+    WHERE running.id = transactions.id";
+
+/// The figures of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    /// The last confirmed transaction of each vault, and what the vault held after it.
+    last: BTreeMap<VaultRow, (Option<Spot>, i64)>,
+    /// From where on the figures of a vault have to be reckoned anew.
+    disturbed: BTreeMap<VaultRow, Spot>,
+}
+
+impl Books {
+    /// What the vault holds after a transaction at `spot` that changes it by `net`.
+    pub(super) fn book(
+        &mut self,
+        tx: &WriteTx<'_>,
+        vault: VaultRow,
+        spot: Spot,
+        net: i64,
+    ) -> Result<i64, StorageError> {
+        let (last, held) = match self.last.entry(vault) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(tx.last_booked(vault)?),
+        };
+        *held += net;
+        let held = *held;
+        if last.is_some_and(|last| spot < last) {
+            self.disturb(vault, spot);
+        } else {
+            *last = Some(spot);
+        }
+        Ok(held)
+    }
+
+    /// Something at `spot` isn't what it was.
+    pub(super) fn disturb(&mut self, vault: VaultRow, spot: Spot) {
+        let lowest = self.disturbed.entry(vault).or_insert(spot);
+        *lowest = spot.min(*lowest);
+    }
+
+    /// Makes the figures right again. As many lines are read as lie above what was disturbed.
+    pub(super) fn settle(self, tx: &WriteTx<'_>) -> Result<(), StorageError> {
+        for (vault, spot) in self.disturbed {
+            tx.rebook(vault, spot)?;
+        }
+        Ok(())
+    }
+}
+
+impl WriteTx<'_> {
+    fn last_booked(&self, vault: VaultRow) -> Result<(Option<Spot>, i64), StorageError> {
+        let last = self.prepare(LAST)?.query_row([vault.0], |row| {
+            Ok((Some((row.get(0)?, row.get(1)?)), row.get(2)?))
+        });
+        Ok(last.optional()?.unwrap_or_default())
+    }
+
+    /// Reckons what the vault held from `from` on.
+    pub(super) fn rebook(&self, vault: VaultRow, from: Spot) -> Result<(), StorageError> {
+        let before: Option<i64> = self
+            .prepare(BEFORE)?
+            .query_row((vault.0, from.0, from.1), |row| row.get(0))
+            .optional()?;
+        self.prepare(REBOOK)?
+            .execute((vault.0, from.0, from.1, before.unwrap_or(0)))?;
+        Ok(())
+    }
+}
