@@ -25,9 +25,10 @@ const SOURCES: [(&str, &str); 15] = [
 
 /// Read whole on purpose: the vaults and the consumers of events are few, doubts are gone once they are settled, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
 /// as the mempool, not as the history.
-const READ_WHOLE: [&str; 8] = [
+const READ_WHOLE: [&str; 9] = [
     // What lies above a place that was disturbed.
     "SCAN (subquery",
+    "SCAN running",
     "SCAN event_doubts",
     "SCAN event_consumers",
     "SCAN repeated_nonces",
