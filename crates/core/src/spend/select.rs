@@ -9,9 +9,11 @@ use bdk_coin_select::{
 };
 use bitcoin::{Amount, FeeRate, Weight};
 
-/// Candidates offered to the search: it is exponential at heart, and more don't make it better.
-const SEARCH_CANDIDATES: usize = 2_000;
-const SEARCH_ROUNDS: usize = 20_000;
+/// Candidates offered to the search, half of them the largest and half those nearest to what is wanted, where
+/// a choice without change is found if there is one. Each round looks at all of them: 2,000 candidates for
+/// 20,000 rounds took a second and chose no better.
+const SEARCH_CANDIDATES: usize = 200;
+const SEARCH_ROUNDS: usize = 2_000;
 /// The rate at which change will be spent some day, for weighing its cost.
 const LONG_TERM_RATE: f32 = 10.0;
 
@@ -129,7 +131,7 @@ pub(super) fn select(values: &[Amount], wanted: Amount, costs: &Costs) -> Result
     // spend of this size would not touch anyway.
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by_key(|&coin| std::cmp::Reverse(values[coin]));
-    let searched: Vec<usize> = order.iter().copied().take(SEARCH_CANDIDATES).collect();
+    let searched = searched(values, &order, wanted);
     // The search weighs fees that come on top of the payments; where recipients pay them, few coins
     // are what is cheap for them.
     if !costs.recipients_pay
@@ -148,6 +150,20 @@ pub(super) fn select(values: &[Amount], wanted: Amount, costs: &Costs) -> Result
         }
     }
     Err(shortage(values, wanted, costs))
+}
+
+/// What the search gets, the largest first. If these aren't enough together it finds nothing, and the largest
+/// are taken until they are.
+fn searched(values: &[Amount], order: &[usize], wanted: Amount) -> Vec<usize> {
+    if order.len() <= SEARCH_CANDIDATES {
+        return order.to_vec();
+    }
+    let mut chosen: Vec<usize> = order[..SEARCH_CANDIDATES / 2].to_vec();
+    let mut rest: Vec<usize> = order[SEARCH_CANDIDATES / 2..].to_vec();
+    rest.sort_by_key(|&coin| values[coin].to_sat().abs_diff(wanted.to_sat()));
+    chosen.extend(rest.into_iter().take(SEARCH_CANDIDATES / 2));
+    chosen.sort_by_key(|&coin| std::cmp::Reverse(values[coin]));
+    chosen
 }
 
 /// The numbers of a spend that there isn't enough for.
