@@ -8,6 +8,7 @@ use fake::{Fake, Reply, reply_to};
 use std::time::Duration;
 
 mod fake;
+mod fees;
 mod rest;
 
 /// Long enough for a busy machine.
