@@ -16,7 +16,7 @@ use quorate_storage::{CoinOrder, ReadTx, StoredVault};
 /// Blocks before a mined coin can be spent.
 const COINBASE_MATURITY: u32 = 100;
 /// Coins offered to the selection, the largest: proposing doesn't get slower with their number.
-pub(super) const CANDIDATES: usize = 4_000;
+pub(super) const CANDIDATES: usize = 800;
 
 /// Coins to choose from, and what is told about those that were left out.
 pub(super) struct Offer {
