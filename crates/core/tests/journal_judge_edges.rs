@@ -251,6 +251,28 @@ fn with_text(world: &World, proposal: &Proposal, text: &str) -> Vec<Body> {
     ]
 }
 
+/// A label is JSON within JSON: a secret may be written with escapes, which only its reader undoes.
+#[test]
+fn t21_secrets_are_found_in_labels_however_they_are_written() {
+    let found = |value: &str| {
+        let line = format!(
+            r#"{{"type":"tx","ref":"{}","label":"{value}"}}"#,
+            "ab".repeat(32)
+        );
+        secret_in(&Body::LabelsSet { lines: vec![line] })
+    };
+    let words = |between: &str| [&["abandon"; 11][..], &["about"]].concat().join(between);
+    assert_eq!(found("rent"), None);
+    assert_eq!(found(&words(" ")), Some(SecretKind::SeedWords));
+    assert_eq!(found(&words(r"\u0020")), Some(SecretKind::SeedWords));
+    // A line that is no label at all is searched as it stands.
+    let lines = vec![words(" ")];
+    assert_eq!(
+        secret_in(&Body::LabelsSet { lines }),
+        Some(SecretKind::SeedWords)
+    );
+}
+
 #[test]
 fn t21_t35_secrets_and_steering_characters_are_found_in_every_text() {
     let world = World::of(vault_as("2-of-3", ScriptType::Wsh), &[100_000]);

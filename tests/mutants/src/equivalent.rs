@@ -82,7 +82,7 @@ const EQUIVALENT: &[(&str, &str, &str, &str, &str)] = &[
     (
         "spend/review.rs",
         "`|` -> `^`",
-        "words",
+        "words_of",
         "index << 1 | usize::from(",
         "the lowest bit was just made 0",
     ),
