@@ -1,6 +1,7 @@
 //! Proposals: made, shown, listed, exported, given up.
 
 mod coins;
+mod hurry;
 mod list;
 mod make;
 mod order;
@@ -13,10 +14,11 @@ mod words;
 pub(crate) use words::cosigner_called;
 
 pub(crate) use coins::never_synced;
+pub use hurry::Hurry;
 pub(crate) use list::DAMAGED;
 pub use make::{Deadline, Revision, Terms};
 pub(crate) use renew::first_opening;
-pub use renew::{Hurry, Pick, Renewal};
+pub use renew::{Pick, Renewal};
 
 use crate::facts::Known;
 use crate::view::ProposalView;

@@ -33,6 +33,20 @@ pub(super) struct Offers {
     pub(super) frozen: Amount,
     /// With a label that is to be avoided.
     pub(super) avoided: Amount,
+    /// Whether the vault has more coins than are on offer.
+    pub(super) more: bool,
+}
+
+impl Offers {
+    /// These, and nothing was left aside.
+    pub(super) const fn of(tries: Vec<Offer>) -> Self {
+        Self {
+            tries,
+            frozen: Amount::ZERO,
+            avoided: Amount::ZERO,
+            more: false,
+        }
+    }
 }
 
 /// The offers to try one after the other until there is enough. Coins that somebody else has just
@@ -55,22 +69,18 @@ pub(super) fn offers(
         coin.spent.is_none() && !is_young_coinbase(coin, tip) && !(waits && coin.height.is_none())
     };
     if !spend.coins.is_empty() {
-        return Ok(Offers {
-            tries: vec![Offer {
-                coins: named(tx, row, ledger, spend.coins, now, usable)?,
-                exactly: true,
-                left_out: Vec::new(),
-            }],
-            frozen: Amount::ZERO,
-            avoided: Amount::ZERO,
-        });
+        return Ok(Offers::of(vec![Offer {
+            coins: named(tx, row, ledger, spend.coins, now, usable)?,
+            exactly: true,
+            left_out: Vec::new(),
+        }]));
     }
     let pool = Pool {
         tx,
         row,
         vault,
         ledger,
-        spend,
+        choices: &spend.choices,
         now,
         replaced,
     };
@@ -82,6 +92,7 @@ pub(super) fn offers(
         coins,
         frozen,
         avoided,
+        more,
     } = pool.gather(order, CANDIDATES, usable)?;
     let preferred = |coin: &Coin| match age {
         Some(age) => coin.height.is_some_and(|height| height + age <= tip + 1),
@@ -105,6 +116,7 @@ pub(super) fn offers(
             tries,
             frozen,
             avoided,
+            more,
         });
     }
     let why = match age {
@@ -131,6 +143,7 @@ pub(super) fn offers(
         tries,
         frozen,
         avoided,
+        more,
     })
 }
 

@@ -7,9 +7,12 @@ use crate::view::ProposalView;
 use crate::{Coordinator, Error, Moment, vault_row};
 use bitcoin::{FeeRate, transaction};
 use quorate_core::keychain::Keychain;
+use quorate_core::ledger::VaultRow;
 use quorate_core::proposal::{Purpose, Stage};
 use quorate_core::spend::{Recipient, Send, Wishes, data_of, review};
 use quorate_core::text::check_line;
+use quorate_core::vault::Vault;
+use quorate_storage::ReadTx;
 
 /// How a proposal begins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -173,13 +176,7 @@ impl Coordinator {
             let named = vault_row(tx, vault)?;
             let (row, vault, old) = Self::old(tx, id, Some(&named), Purpose::Cancel, now)?;
             let ledger = crate::ledger_row(tx, row.id)?;
-            let index = tx.ledger_next_index(ledger, Keychain::Change)?;
-            let recipients = [Recipient {
-                address: vault
-                    .derive(Keychain::Change, index)?
-                    .address(vault.network()),
-                send: Send::All,
-            }];
+            let recipients = [ourselves(tx, &vault, ledger)?];
             let before = review(&vault, &old.known.proposal, None);
             let spend = Spend {
                 vault: &row.name,
@@ -210,7 +207,21 @@ impl Coordinator {
     }
 }
 
-fn check(memo: Option<&str>, expires: Option<u64>, now: u64) -> Result<(), Error> {
+/// All of it to the vault's own next change address.
+pub(super) fn ourselves(
+    tx: &ReadTx<'_>,
+    vault: &Vault,
+    ledger: VaultRow,
+) -> Result<Recipient, Error> {
+    let index = tx.ledger_next_index(ledger, Keychain::Change)?;
+    let change = vault.derive(Keychain::Change, index)?;
+    Ok(Recipient {
+        address: change.address(vault.network()),
+        send: Send::All,
+    })
+}
+
+pub(super) fn check(memo: Option<&str>, expires: Option<u64>, now: u64) -> Result<(), Error> {
     if let Some(memo) = memo {
         check_line("the memo", memo, MAX_MEMO)
             .map_err(|error| Error::input("bad_memo", error.to_string()))?;

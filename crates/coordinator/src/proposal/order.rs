@@ -66,11 +66,7 @@ pub(super) fn make(
                 (false, true) => Take::Shared,
                 (false, false) => Take::One,
             };
-            coins::Offers {
-                tries: old.offers(tx, vault, row, spend.path, at, take)?,
-                frozen: Amount::ZERO,
-                avoided: Amount::ZERO,
-            }
+            coins::Offers::of(old.offers(tx, vault, row, spend, at, take)?)
         }
         Some(old) => coins::offers(tx, vault, row, spend, at, old.ids())?,
         None => coins::offers(tx, vault, row, spend, at, &[])?,
@@ -190,6 +186,20 @@ fn refused(
     now: u64,
 ) -> Error {
     let short = matches!(error, SpendError::NotEnough { .. });
+    if short && offers.more {
+        // There may well be enough, in more coins than one transaction can spend.
+        return Error::refused(
+            "spend",
+            format!(
+                "the {} coins that were looked at aren't enough, and more than 500 can't be signed for at once: send less, or join small coins first",
+                coins::CANDIDATES
+            ),
+        )
+        .hint(format!(
+            "`quorate proposal consolidate {}` joins small coins",
+            row.name
+        ));
+    }
     let error = Error::from(error);
     let reserved = crate::vault::reserved(tx, row.id, now).map_or(0, Amount::to_sat);
     if short && reserved > 0 {

@@ -1,6 +1,6 @@
 //! Coins that may be chosen from: not held by other proposals, not frozen, not to be avoided.
 
-use super::Spend;
+use super::Choices;
 use super::coins::candidate;
 use crate::Error;
 use crate::address::{coin_address, coin_label};
@@ -19,7 +19,7 @@ pub(super) struct Pool<'a> {
     pub(super) row: &'a StoredVault,
     pub(super) vault: &'a Vault,
     pub(super) ledger: VaultRow,
-    pub(super) spend: &'a Spend<'a>,
+    pub(super) choices: &'a Choices<'a>,
     pub(super) now: u64,
     /// Proposals whose reservations don't count.
     pub(super) replaced: &'a [ProposalId],
@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub(super) frozen: Vec<Coin>,
     /// The sum of those with a label to avoid.
     pub(super) avoided: Amount,
+    /// Whether the vault has more coins than were looked at.
+    pub(super) more: bool,
 }
 
 impl Pool<'_> {
@@ -51,10 +53,10 @@ impl Pool<'_> {
         let mut limit = count;
         loop {
             let listed = self.tx.ledger_coins(self.ledger, filter, limit)?;
-            let all = listed.len() < limit;
+            let more = listed.len() == limit;
             let found = self.sort(listed, count, &usable)?;
-            if all || found.coins.len() >= count {
-                return Ok(found);
+            if !more || found.coins.len() >= count {
+                return Ok(Found { more, ..found });
             }
             limit = limit.saturating_mul(2);
         }
@@ -103,7 +105,7 @@ impl Pool<'_> {
     }
 
     fn is_avoided(&self, coin: &Coin) -> Result<bool, Error> {
-        let avoid = self.spend.choices.avoid;
+        let avoid = self.choices.avoid;
         if avoid.is_empty() {
             return Ok(false);
         }
@@ -123,7 +125,7 @@ impl Pool<'_> {
     /// As the selection takes them, with a number for each group of coins that are known to belong
     /// together: by one label, else by one address.
     pub(super) fn candidates(&self, coins: &[Coin]) -> Result<Vec<Available>, Error> {
-        if self.spend.choices.wishes.goal != Goal::Privacy {
+        if self.choices.wishes.goal != Goal::Privacy {
             return Ok(coins.iter().map(candidate).collect());
         }
         let mut groups = BTreeMap::new();

@@ -3,17 +3,16 @@
 //! all of them in one commit.
 
 use super::coins::{self, age, is_young_coinbase};
+use super::make::{check, ourselves};
 use super::order::{Order, make};
 use super::pool::Pool;
-use super::{Choices, MAX_MEMO, Spend};
+use super::{Choices, Spend};
 use crate::view::ProposalView;
 use crate::{Coordinator, Error, Moment, vault_row};
 use bitcoin::{Address, Amount, FeeRate, OutPoint};
-use quorate_core::keychain::Keychain;
 use quorate_core::ledger::Coin;
 use quorate_core::policy::Timelock;
-use quorate_core::spend::{Package, Recipient, Send, Wishes};
-use quorate_core::text::check_line;
+use quorate_core::spend::{Recipient, Send};
 use quorate_core::vault::Vault;
 use quorate_storage::{CoinOrder, StoredVault, WriteTx};
 
@@ -69,11 +68,7 @@ impl Coordinator {
         renewal: &Renewal<'_>,
         moment: Moment,
     ) -> Result<Vec<ProposalView>, Error> {
-        if let Some(memo) = renewal.memo {
-            check_line("the memo", memo, MAX_MEMO)
-                .map_err(|error| Error::input("bad_memo", error.to_string()))?;
-        }
-        self.tick(moment);
+        check(renewal.memo, None, self.tick(moment))?;
         let device = self.device.clone();
         self.store.write(|tx| {
             let row = vault_row(tx, renewal.vault)?;
@@ -85,18 +80,12 @@ impl Coordinator {
                 if views.len() == renewal.proposals.min(PROPOSALS) {
                     break;
                 }
-                let to = match renewal.to {
-                    Some(to) => to.clone(),
-                    None => vault
-                        .derive(
-                            Keychain::Change,
-                            tx.ledger_next_index(ledger, Keychain::Change)?,
-                        )?
-                        .address(vault.network()),
-                };
-                let recipients = [Recipient {
-                    address: to,
-                    send: Send::All,
+                let recipients = [match renewal.to {
+                    Some(to) => Recipient {
+                        address: to.clone(),
+                        send: Send::All,
+                    },
+                    None => ourselves(tx, &vault, ledger)?,
                 }];
                 let spend = Spend {
                     vault: renewal.vault,
@@ -126,96 +115,6 @@ impl Coordinator {
     }
 }
 
-/// A receipt that waits, and what would make it wait no longer.
-#[derive(Debug, Clone, Copy)]
-pub struct Hurry<'a> {
-    /// The vault's name.
-    pub vault: &'a str,
-    /// The unconfirmed coin.
-    pub coin: OutPoint,
-    /// The transaction that made it, with its unconfirmed ancestors.
-    pub package: Package,
-    /// What they and the new transaction are to pay together at least.
-    pub fee_rate: FeeRate,
-    /// What it is for.
-    pub memo: Option<&'a str>,
-    /// Says that a high fee is meant.
-    pub allow_high_fee: bool,
-}
-
-impl Coordinator {
-    /// Child pays for parent: proposes to spend an unconfirmed coin to ourselves, with a fee that makes
-    /// its transaction worth mining.
-    ///
-    /// # Errors
-    /// When the coin is confirmed, spent or not ours, and when the transaction pays enough already.
-    pub fn hurry(&mut self, hurry: &Hurry<'_>, moment: Moment) -> Result<ProposalView, Error> {
-        if let Some(memo) = hurry.memo {
-            check_line("the memo", memo, MAX_MEMO)
-                .map_err(|error| Error::input("bad_memo", error.to_string()))?;
-        }
-        self.tick(moment);
-        let device = self.device.clone();
-        self.store.write(|tx| {
-            let row = vault_row(tx, hurry.vault)?;
-            let vault = Self::open_vault(&row)?;
-            let ledger = crate::ledger_row(tx, row.id)?;
-            let coin = tx.ledger_coin(ledger, &hurry.coin)?;
-            if let Some(height) = coin.as_ref().and_then(|coin| coin.height) {
-                return Err(Error::refused(
-                    "confirmed",
-                    format!("coin {} is confirmed in block {height} already", hurry.coin),
-                ));
-            }
-            let Package { weight, fee } = hurry.package;
-            let pays = FeeRate::from_sat_per_kwu(fee.to_sat() * 1000 / weight.to_wu().max(1));
-            if pays >= hurry.fee_rate {
-                return Err(Error::refused(
-                    "pays_enough",
-                    format!(
-                        "the transaction of coin {} pays {} sat for {} virtual bytes, which is that rate already",
-                        hurry.coin,
-                        fee.to_sat(),
-                        weight.to_vbytes_ceil()
-                    ),
-                ));
-            }
-            let index = tx.ledger_next_index(ledger, Keychain::Change)?;
-            let recipients = [Recipient {
-                address: vault
-                    .derive(Keychain::Change, index)?
-                    .address(vault.network()),
-                send: Send::All,
-            }];
-            let spend = Spend {
-                vault: hurry.vault,
-                recipients: &recipients,
-                fee_rate: hurry.fee_rate,
-                memo: hurry.memo,
-                path: 0,
-                coins: &[hurry.coin],
-                allow_high_fee: hurry.allow_high_fee,
-                choices: Choices {
-                    wishes: Wishes {
-                        package: Some(hurry.package),
-                        ..Wishes::default()
-                    },
-                    ..Choices::default()
-                },
-            };
-            let order = Order {
-                spend: &spend,
-                keep: false,
-                draft: false,
-                expires: None,
-                old: None,
-                back: true,
-            };
-            make(&device, tx, &row, &vault, &order, moment)
-        })
-    }
-}
-
 fn chosen(
     tx: &WriteTx<'_>,
     row: &StoredVault,
@@ -227,22 +126,12 @@ fn chosen(
     let Some(tip) = tx.ledger_balance(ledger)?.height else {
         return Err(coins::never_synced(&row.name));
     };
-    let spend = Spend {
-        vault: renewal.vault,
-        recipients: &[],
-        fee_rate: renewal.fee_rate,
-        memo: None,
-        path: renewal.path,
-        coins: &[],
-        allow_high_fee: renewal.allow_high_fee,
-        choices: renewal.choices,
-    };
     let pool = Pool {
         tx,
         row,
         vault,
         ledger,
-        spend: &spend,
+        choices: &renewal.choices,
         now,
         replaced: &[],
     };

@@ -4,9 +4,9 @@
 //! was asked to sign, leaves the choice free.
 
 use super::coins::{CANDIDATES, Offer, age, candidate, is_young_coinbase};
-use super::load;
+use super::pool::Pool;
+use super::{Spend, load};
 use crate::facts::{Known, may_be_out, replaced_line};
-use crate::freeze::frozen;
 use crate::{Coordinator, Error};
 use bitcoin::{Amount, Weight, consensus};
 use quorate_core::ledger::{Coin, VaultRow};
@@ -15,7 +15,7 @@ use quorate_core::proposal::{
 };
 use quorate_core::spend::review;
 use quorate_core::vault::Vault;
-use quorate_storage::{CoinFilter, ReadTx, StoredVault};
+use quorate_storage::{CoinOrder, ReadTx, StoredVault};
 
 /// How many coins the first offer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Old {
         tx: &ReadTx<'_>,
         vault: &Vault,
         row: &StoredVault,
-        path: usize,
+        spend: &Spend<'_>,
         (tip, now): (u32, u64),
         take: Take,
     ) -> Result<Vec<Offer>, Error> {
@@ -99,26 +99,24 @@ impl Old {
         if self.purpose == Purpose::Cancel {
             coins.truncate(1);
         } else {
-            let age = age(vault, path);
+            let age = age(vault, spend.path);
             let usable = |coin: &Coin| {
                 coin.spent.is_none()
                     && !is_young_coinbase(coin, tip)
                     && (coin.height.is_some() || !(self.succession.outbids || age.is_some()))
+                    && coins.iter().all(|one| one.outpoint != coin.outpoint)
             };
-            for coin in tx.ledger_coins(ledger, CoinFilter::default(), CANDIDATES)? {
-                let known = coins[..shared]
-                    .iter()
-                    .any(|one| one.outpoint == coin.outpoint);
-                if usable(&coin)
-                    && !known
-                    && tx
-                        .reserved_by(row.id, coin.outpoint, now, self.ids())?
-                        .is_none()
-                    && frozen(tx, row.id, ledger, &coin)?.is_none()
-                {
-                    coins.push(coin);
-                }
-            }
+            let pool = Pool {
+                tx,
+                row,
+                vault,
+                ledger,
+                choices: &spend.choices,
+                now,
+                replaced: self.ids(),
+            };
+            let others = pool.gather(CoinOrder::LargestFirst, CANDIDATES, usable)?;
+            coins.extend(others.coins);
         }
         let first = match take {
             Take::One => 1,
