@@ -182,7 +182,6 @@ impl Run<'_> {
         }
         let source = self.source;
         if let Some(source) = source.by_script() {
-            self.store.write(|tx| tx.ledger_reopen_rescans())?;
             if self.follow_histories(status, source)? == Step::PlanAnew {
                 return Ok(Step::PlanAnew);
             }

@@ -33,6 +33,8 @@ pub(super) struct Gathered {
     /// All that wait and are listed for the scripts looked at.
     listed: BTreeSet<Txid>,
     pub(super) transactions: BTreeMap<Txid, Transaction>,
+    /// Vaults under rescan: what the ledger has above these heights is to be found again.
+    rescans: BTreeMap<VaultRow, u32>,
     /// What the ledger will know all about.
     statuses: Vec<(Owner, ScriptStatus)>,
     /// Whether one of these statuses isn't noted yet.
@@ -72,9 +74,16 @@ impl Run<'_> {
         source: &dyn ScriptSource,
     ) -> Result<Option<(i64, Gathered)>, SyncError> {
         let mut gathered = Gathered::default();
-        let (mut revision, unsettled) = self
-            .store
-            .read(|tx| Ok::<_, SyncError>((tx.ledger_revision()?, tx.ledger_unsettled()?)))?;
+        let (mut revision, unsettled, vaults) = self.store.read(|tx| {
+            let vaults = tx.ledger_vaults()?;
+            Ok::<_, SyncError>((tx.ledger_revision()?, tx.ledger_unsettled()?, vaults))
+        })?;
+        for vault in &vaults {
+            let origin = self.store.read(|tx| tx.ledger_origin(vault.row))?;
+            if let Some(origin) = origin.filter(|origin| origin.rescan_to.is_some()) {
+                gathered.rescans.insert(vault.row, origin.height);
+            }
+        }
         let mut after = 0;
         for _ in 0..EXTENSIONS {
             let (watched, last) = self.store.read(|tx| tx.ledger_watched(after))?;
@@ -121,7 +130,10 @@ impl Run<'_> {
         let mut known: Option<BTreeSet<(Txid, Option<u32>)>> = None;
         let mut in_blocks: BTreeMap<Txid, u32> = BTreeMap::new();
         for watched in &asked.watched {
-            let touching = self.store.read(|tx| tx.ledger_touching(&watched.owner))?;
+            let mut touching = self.store.read(|tx| tx.ledger_touching(&watched.owner))?;
+            if let Some(cursor) = gathered.rescans.get(&watched.owner.vault) {
+                touching.retain(|(_, height)| height.is_none_or(|height| height <= *cursor));
+            }
             let mined = touching
                 .iter()
                 .filter_map(|(txid, at)| Some((*txid, (*at)?)));

@@ -50,27 +50,58 @@ fn world() -> World {
 
 #[test]
 fn t27_a_rescan_killed_anywhere_goes_on_and_shows_what_was_known() {
-    let world = world();
+    for by_script in [false, true] {
+        let world = world();
+        world.by_script.set(by_script);
+        killed_anywhere(&world);
+    }
+}
+
+fn killed_anywhere(world: &World) {
     let tip = world.tip();
     for answers in 1..60 {
         let mut home = Home::new();
-        home.sync_and_check(&world);
+        home.sync_and_check(world);
+        // Each coin is told of from now on.
+        home.store.write(|tx| tx.tell_scanned(tip.height)).unwrap();
+        let told = home.store.read(|tx| tx.last_event()).unwrap();
         let known = home.balance(&first_vault().0);
-        let row = begin(&mut home, &world, 40, None);
+        let row = begin(&mut home, world, 40, None);
         assert_eq!(origin(&mut home, row).rescan_to, Some(tip.height));
         world.breaks_after.set(Some(answers));
-        let stopped = home.sync(&world).is_err();
+        let stopped = home.sync(world).is_err();
         world.breaks_after.set(None);
         let now = home.balance(&first_vault().0);
         assert_eq!((now.confirmed, now.coins), (known.confirmed, known.coins));
         home.store.read(|tx| tx.ledger_audit()).unwrap();
-        home.sync_and_check(&world);
+        home.sync_and_check(world);
         assert_eq!(origin(&mut home, row).rescan_to, None);
+        // Nothing has changed, so nothing is told.
+        assert_eq!(home.store.read(|tx| tx.last_event()).unwrap(), told);
         if !stopped {
             return;
         }
     }
     panic!("the sync never came to its end");
+}
+
+/// Before the rescan has looked at a single block: a coin that its block lost is lost.
+#[test]
+fn t28_a_reorg_before_a_rescan_leaves_nothing_behind() {
+    for by_script in [false, true] {
+        for (depth, anew) in [(1, 2), (40, 41), (120, 130)] {
+            let world = world();
+            world.by_script.set(by_script);
+            let mut home = Home::new();
+            home.sync_and_check(&world);
+            let row = begin(&mut home, &world, 70, None);
+            world.disconnect(depth);
+            world.mempool.borrow_mut().clear();
+            world.mine_empty(anew);
+            home.sync_and_check(&world);
+            assert_eq!(origin(&mut home, row).rescan_to, None);
+        }
+    }
 }
 
 #[test]

@@ -66,10 +66,13 @@ impl ReadTx<'_> {
             })
         })?;
         let watched = rows.collect::<Result<_, _>>()?;
-        let last = self
-            .prepare("SELECT ifnull(max(id), 0) FROM scripts")?
-            .query_row([], |row| row.get(0))?;
-        Ok((watched, last))
+        Ok((watched, self.last_script()?))
+    }
+
+    /// The row of the script derived last; 0 if there is none.
+    fn last_script(&self) -> Result<i64, StorageError> {
+        let mut last = self.prepare("SELECT ifnull(max(id), 0) FROM scripts")?;
+        Ok(last.query_row([], |row| row.get(0))?)
     }
 
     /// The transactions that the ledger knows of one script, each with its height; `None` while it
@@ -118,8 +121,12 @@ impl WriteTx<'_> {
         if self.ledger_revision()? != revision {
             return Ok(None);
         }
+        let before = self.last_script()?;
         self.find(transactions, None, deriver)?;
-        self.ledger_touch()?;
+        // Only what is new: else a round that comes to nothing would look like one that got on.
+        if self.last_script()? != before {
+            self.ledger_touch()?;
+        }
         Ok(Some(self.ledger_revision()?))
     }
 
@@ -152,6 +159,7 @@ impl WriteTx<'_> {
         }
         let vaults = self.ledger_vaults()?;
         let vaults: BTreeSet<VaultRow> = vaults.iter().map(|vault| vault.row).collect();
+        self.make_room(&vaults, blocks, reached.height)?;
         let matched = self.match_blocks(blocks, &vaults, deriver)?;
         self.prepare(
             "UPDATE ledger_vault SET cursor_height = ?1, cursor_hash = ?2, cursor_time = NULL

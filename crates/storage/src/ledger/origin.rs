@@ -89,7 +89,12 @@ impl WriteTx<'_> {
                      cursor_height = ?2, cursor_hash = ?3, cursor_time = NULL WHERE id = ?1",
             )?
             .execute((vault.0, block.height, block.hash.as_byte_array()))?;
+            // Nobody would notice if the chain left blocks above all cursors.
+            self.prune_blocks()?;
         }
+        // Histories are to be looked at again too, changed or not.
+        self.prepare("DELETE FROM script_status WHERE vault = ?1")?
+            .execute([vault.0])?;
         if let Some(birth) = birth {
             let (height, time) = super::vaults::columns(birth);
             self.prepare(
@@ -123,40 +128,22 @@ impl WriteTx<'_> {
         Ok(!vaults.is_empty())
     }
 
-    /// For a source that serves histories: of vaults under rescan nothing above the cursor counts as
-    /// confirmed until the source says so again. It stays known, as waiting, and what isn't listed any more
-    /// goes with what left the mempool.
-    pub fn ledger_reopen_rescans(&self) -> Result<(), StorageError> {
-        let vaults: Vec<(i64, Option<u32>)> = self
-            .prepare("SELECT id, cursor_height FROM ledger_vault WHERE rescan_to IS NOT NULL")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        for &(vault, cursor) in &vaults {
-            let above = cursor.map_or(0, |cursor| cursor.saturating_add(1));
-            self.drop_stale(VaultRow(vault), above, u32::MAX, &BTreeSet::new())?;
-        }
-        if !vaults.is_empty() {
-            self.ledger_touch()?;
-        }
-        Ok(())
-    }
-
-    /// Before `blocks` are matched for vaults under rescan: what was confirmed at their heights in
-    /// other blocks is no longer so.
+    /// Before what lies up to `to` is matched for vaults under rescan: what was confirmed there in other
+    /// blocks than these is no longer so.
     pub(super) fn make_room(
         &self,
         vaults: &BTreeSet<VaultRow>,
         blocks: &[CheckedBlock],
+        to: u32,
     ) -> Result<(), StorageError> {
-        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else {
-            return Ok(());
-        };
-        let mut under_way =
-            self.prepare("SELECT 1 FROM ledger_vault WHERE id = ?1 AND rescan_to IS NOT NULL")?;
+        let mut under_way = self.prepare(
+            "SELECT ifnull(cursor_height + 1, 0) FROM ledger_vault
+             WHERE id = ?1 AND rescan_to IS NOT NULL",
+        )?;
         for &vault in vaults {
-            if under_way.exists([vault.0])? {
+            let from = under_way.query_row([vault.0], |row| row.get(0));
+            if let Some(from) = from.optional()? {
                 let hashes = blocks.iter().map(|block| block.id().hash).collect();
-                let (from, to) = (first.id().height, last.id().height);
                 self.drop_stale(vault, from, to, &hashes)?;
             }
         }

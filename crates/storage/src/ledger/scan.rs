@@ -48,7 +48,7 @@ impl WriteTx<'_> {
                 return Ok(None);
             }
         }
-        self.make_room(vaults, blocks)?;
+        self.make_room(vaults, blocks, last.id().height)?;
         let matched = self.match_blocks(blocks, vaults, deriver)?;
         let id = last.id();
         let mut advance = self.prepare(
