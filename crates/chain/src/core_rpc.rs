@@ -120,6 +120,18 @@ impl CoreRpc {
             .map_err(|error| self.refusal(&error, max))
     }
 
+    /// One answer of a batch in which no call may fail.
+    fn expect<T: serde::de::DeserializeOwned>(
+        &self,
+        answer: Option<Result<Value, RpcError>>,
+        max: u64,
+    ) -> Result<T, ChainError> {
+        let answer = answer.ok_or_else(|| self.bad("no answer"))?;
+        let value = answer.map_err(|error| self.refusal(&error, max))?;
+        serde_json::from_value(value)
+            .map_err(|error| self.bad(format!("not the JSON we expect: {error}")))
+    }
+
     fn refusal(&self, error: &RpcError, max: u64) -> ChainError {
         self.http.final_error(self.http.node_error(error), max)
     }
@@ -186,10 +198,18 @@ impl ChainSource for CoreRpc {
     }
 
     fn status(&self) -> Result<ChainStatus, ChainError> {
-        let info: ChainInfo = self.ask("getblockchaininfo", vec![], self.limits.short)?;
+        let max = self.limits.short;
+        let calls = vec![
+            Call::new("getblockchaininfo", vec![]),
+            Call::new("getblockhash", vec![json!(0)]),
+        ];
+        let answers = self.http.batch::<Value>(calls, max);
+        let answers = answers.map_err(|failure| self.http.final_error(failure, max))?;
+        let mut answers = answers.results.into_iter();
+        let info: ChainInfo = self.expect(answers.next(), max)?;
         let network = Network::from_core_arg(&info.chain)
             .map_err(|_| self.bad(format!("it is on an unknown chain, `{}`", info.chain)))?;
-        let genesis: BlockHash = self.ask("getblockhash", vec![json!(0)], self.limits.short)?;
+        let genesis: BlockHash = self.expect(answers.next(), max)?;
         if genesis != genesis_block(network).block_hash() {
             return Err(self.bad(format!(
                 "it says that it is on {network}, but its genesis block is {genesis}"

@@ -6,6 +6,7 @@ use crate::config;
 use crate::output::Output;
 use crate::sources::Sources;
 use quorate_coordinator::{Coordinator, Error, Moment};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,11 +14,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Context {
     global: Global,
     pub(crate) output: Output,
+    /// Opened and handed back: opening costs as much as most commands do with it.
+    spare: RefCell<Option<Coordinator>>,
 }
 
 impl Context {
     pub(crate) const fn new(global: Global, output: Output) -> Self {
-        Self { global, output }
+        Self {
+            global,
+            output,
+            spare: RefCell::new(None),
+        }
     }
 
     /// The data folder.
@@ -27,7 +34,16 @@ impl Context {
 
     /// The data folder's vaults.
     pub(crate) fn coordinator(&self) -> Result<Coordinator, Error> {
-        Ok(Coordinator::open(&self.home()?)?.at(Self::now()?))
+        let coordinator = match self.spare.take() {
+            Some(coordinator) => coordinator,
+            None => Coordinator::open(&self.home()?)?,
+        };
+        Ok(coordinator.at(Self::now()?))
+    }
+
+    /// Takes back what isn't needed any more, for the next who asks.
+    pub(crate) fn hand_back(&self, coordinator: Coordinator) {
+        self.spare.replace(Some(coordinator));
     }
 
     /// The chain sources' addresses, the preferred first.

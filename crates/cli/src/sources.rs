@@ -50,6 +50,9 @@ impl<'a> Sources<'a> {
             found.and_then(|(_, health)| health.clone())
         };
         let network = coordinator.as_ref().map(Coordinator::network);
+        if let Some(coordinator) = coordinator {
+            context.hand_back(coordinator);
+        }
         let clock = Box::new(SystemClock::new());
         Ok(Failover::new(
             sources,

@@ -65,8 +65,7 @@ impl Coordinator {
                 let Some(tip) = tx.ledger_balance(ledger)?.height else {
                     continue;
                 };
-                let vault = Self::open_vault(&row)?;
-                let alert = crate::recovery::alert(tx, &vault, ledger, tip, &row.name)?;
+                let alert = crate::recovery::alert(tx, &row, ledger, tip)?;
                 alerts.extend(alert.map(|alert| format!("vault {}: {alert}", row.name)));
             }
             Ok(alerts)

@@ -156,18 +156,18 @@ impl Coordinator {
 
     /// Opens the vault that a row describes. The descriptor must still hash to the row's id.
     fn open_vault(row: &StoredVault) -> Result<Vault, Error> {
-        let vault = Vault::from_descriptor(row.network, &row.descriptor, Some(&row.cosigners))?;
-        if vault.id() != row.id {
-            return Err(Error::storage(
+        let (text, names) = (&row.descriptor, &row.cosigners);
+        let vault = Vault::reopen(row.network, text, Some(names), row.id)?;
+        vault.ok_or_else(|| {
+            Error::storage(
                 "damaged",
                 format!(
                     "the stored descriptor of vault `{}` isn't the one its id was made of",
                     row.name
                 ),
             )
-            .hint("run `quorate journal rebuild`, or restore the home folder from a backup"));
-        }
-        Ok(vault)
+            .hint("run `quorate journal rebuild`, or restore the home folder from a backup")
+        })
     }
 
     /// Refuses a chain source of another network than this home's.

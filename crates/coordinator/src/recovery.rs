@@ -6,8 +6,7 @@ use crate::view::{PathView, RecoveryView};
 use crate::{Coordinator, Error, vault_row};
 use quorate_core::ledger::VaultRow;
 use quorate_core::policy::Timelock;
-use quorate_core::vault::Vault;
-use quorate_storage::ReadTx;
+use quorate_storage::{ReadTx, StoredVault};
 
 /// How long before a path opens it is told: 30 days of blocks.
 const NOTICE: u32 = 30 * 144;
@@ -73,7 +72,7 @@ impl Coordinator {
                 vault: row.name.clone(),
                 height: tip,
                 paths,
-                alert: alert(tx, &vault, ledger, tip, &row.name)?,
+                alert: alert(tx, &row, ledger, tip)?,
             })
         })
     }
@@ -82,12 +81,16 @@ impl Coordinator {
 /// A sentence when a recovery path is open, or opens soon, for some coin. One look-up.
 pub(crate) fn alert(
     tx: &ReadTx<'_>,
-    vault: &Vault,
+    row: &StoredVault,
     ledger: VaultRow,
     tip: u32,
-    name: &str,
 ) -> Result<Option<String>, Error> {
-    let Some(age) = first_opening(vault) else {
+    // Most vaults have no such path, and need not be opened to see it.
+    if !row.descriptor.contains("older(") {
+        return Ok(None);
+    }
+    let name = &row.name;
+    let Some(age) = first_opening(&Coordinator::open_vault(row)?) else {
         return Ok(None);
     };
     let Some(oldest) = tx.ledger_heights_from(ledger, 0)?.0 else {

@@ -234,7 +234,7 @@ impl Coordinator {
         let now = self.now;
         self.store.read(|tx| {
             let row = vault_row(tx, name)?;
-            balance(tx, &row, &Self::open_vault(&row)?, now)
+            balance(tx, &row, now)
         })
     }
 }
@@ -248,7 +248,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
                 .to_string())
         })
         .collect::<Result<_, Error>>()?;
-    let balance = balance(tx, row, vault, now)?;
+    let balance = balance(tx, row, now)?;
     let mut proposals = BTreeMap::new();
     for (_, head) in tx.proposal_heads(Some(row.id))? {
         let status = head.map_err(Error::from);
@@ -296,16 +296,11 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
 }
 
 /// The running balance, and what of it open proposals hold.
-fn balance(
-    tx: &ReadTx<'_>,
-    row: &StoredVault,
-    vault: &Vault,
-    now: u64,
-) -> Result<BalanceView, Error> {
+fn balance(tx: &ReadTx<'_>, row: &StoredVault, now: u64) -> Result<BalanceView, Error> {
     let mut view = sums(tx, row.id, now)?;
     if let Some(tip) = view.height {
         let ledger = crate::ledger_row(tx, row.id)?;
-        view.alert = crate::recovery::alert(tx, vault, ledger, tip, &row.name)?;
+        view.alert = crate::recovery::alert(tx, row, ledger, tip)?;
     }
     Ok(view)
 }

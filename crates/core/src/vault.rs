@@ -91,7 +91,7 @@ impl Vault {
             at.and_then(|at| names.get(at)).cloned().unwrap_or_default()
         });
         let names = names.collect();
-        let vault = Self::build(network, parts, names)?;
+        let vault = Self::build(network, parts, names)?.unrelated()?;
         if vault.policy_over(&keys) != template.policy {
             return Err(VaultError::Compile);
         }
@@ -106,6 +106,24 @@ impl Vault {
         text: &str,
         names: Option<&[String]>,
     ) -> Result<Self, VaultError> {
+        Self::read(network, text, names)?.unrelated()
+    }
+
+    /// Takes in again the descriptor of the vault `id`, as it was taken in before; `None` if it is another
+    /// one's. Since the id is made of the keys, what was found out about them then still holds, and
+    /// related keys aren't searched for: that is most of what taking in costs.
+    pub fn reopen(
+        network: Network,
+        text: &str,
+        names: Option<&[String]>,
+        id: VaultId,
+    ) -> Result<Option<Self>, VaultError> {
+        let vault = Self::read(network, text, names)?;
+        Ok((vault.id() == id).then_some(vault))
+    }
+
+    /// All of a descriptor's checks but those for related keys.
+    fn read(network: Network, text: &str, names: Option<&[String]>) -> Result<Self, VaultError> {
         let parts = import::read(network, text)?;
         let count = parts.cosigners.len();
         let names = match names {
@@ -122,6 +140,15 @@ impl Vault {
         Self::build(network, parts, names)
     }
 
+    /// Refuses a vault two of whose keys lie on one way down.
+    fn unrelated(self) -> Result<Self, VaultError> {
+        let cosigners = self.inner.cosigners.iter();
+        let names: Vec<String> = cosigners.map(|cosigner| cosigner.name.clone()).collect();
+        distinct::check_derived(&names, &self.inner.slots)?;
+        Ok(self)
+    }
+
+    /// Everything but [`Self::unrelated`].
     fn build(
         network: Network,
         parts: import::Parts,
@@ -147,7 +174,6 @@ impl Vault {
             .iter()
             .map(SlotKey::chains)
             .collect::<Result<Vec<_>, _>>()?;
-        distinct::check_derived(&names, &slots)?;
         let weights = weight::of_paths(&shape, &chains, &paths)?;
         let warnings = warning::of(network, shape.script_type(), &policy, &names, &cosigners);
         let cosigners: Vec<Cosigner> = names

@@ -239,3 +239,30 @@ fn names_are_one_for_each() {
         })
     ));
 }
+
+/// What spares the search for related keys takes nothing that the search hasn't seen: the id is made
+/// of the keys.
+#[test]
+fn a_vault_is_reopened_only_as_the_one_it_was() {
+    let admitted = create(named_keys(3)).unwrap();
+    let text = admitted.descriptor();
+    let names: Vec<String> = admitted
+        .cosigners()
+        .iter()
+        .map(|c| c.name.clone())
+        .collect();
+    let reopen = |text: &str, id| Vault::reopen(Network::Regtest, text, Some(&names), id);
+    let again = reopen(text, admitted.id()).unwrap();
+    assert_eq!(again.as_ref(), Some(&admitted));
+    // Carol's key replaced by one below alice's: not this vault, and not to be admitted as another.
+    let carol = names.iter().position(|name| name == "carol").unwrap();
+    let carol = admitted.cosigners()[carol].key.to_string();
+    let below = body(text).replace(&carol, &below_alice("deadbeef", &[5]));
+    assert_ne!(below, body(text));
+    assert_eq!(reopen(&below, admitted.id()).unwrap(), None);
+    let admission = Vault::from_descriptor(Network::Regtest, &below, Some(&names));
+    assert!(
+        matches!(admission, Err(VaultError::RelatedKeys { .. })),
+        "{admission:?}"
+    );
+}

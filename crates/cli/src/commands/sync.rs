@@ -62,12 +62,12 @@ pub(crate) fn look(
     from: Option<Birth>,
     context: &Context,
 ) -> Result<Answer, Error> {
+    let source = context.source()?;
     let mut coordinator = context.coordinator()?;
     // A name that doesn't exist should be known before a long sync, not after it.
     if let Some(vault) = vault {
         coordinator.vault_facts(vault)?;
     }
-    let source = context.source()?;
     if let (Some(vault), Some(from)) = (vault, from) {
         let begun = coordinator.rescan(vault, from, source.as_ref())?;
         context.output.remark(&format!(

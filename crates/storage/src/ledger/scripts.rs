@@ -6,7 +6,7 @@ use bitcoin::{Network, Script, ScriptBuf};
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Owner, VaultRow, scripts_needed};
 use quorate_core::spend::likeness;
-use quorate_core::vault::Vault;
+use quorate_core::vault::{Vault, VaultId};
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,14 +93,17 @@ impl ReadTx<'_> {
 
     fn ledger_stored_vault(&self, row: VaultRow) -> Result<Vault, StorageError> {
         let mut statement =
-            self.prepare("SELECT network, descriptor FROM ledger_vault WHERE id = ?1")?;
-        let (network, descriptor): (String, String) =
-            statement.query_row([row.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            self.prepare("SELECT network, descriptor, vault_id FROM ledger_vault WHERE id = ?1")?;
+        let (network, descriptor, id): (String, String, [u8; 32]) =
+            statement.query_row([row.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let network: Network = network
             .parse()
             .map_err(|_| StorageError::damaged(format!("`{network}` is no network")))?;
-        Vault::from_descriptor(network, &descriptor, None)
-            .map_err(|error| StorageError::damaged(format!("a vault can't be read: {error}")))
+        Vault::reopen(network, &descriptor, None, VaultId::from_bytes(id))
+            .map_err(|error| StorageError::damaged(format!("a vault can't be read: {error}")))?
+            .ok_or_else(|| {
+                StorageError::damaged("a vault's descriptor isn't the one its id was made of")
+            })
     }
 }
 
