@@ -1,7 +1,7 @@
 //! Bringing the home up to date: the ledger first, then what was let go and got lost.
 
 use crate::sources::as_of_all;
-use crate::sync::{SyncError, SyncProgress, sync_at};
+use crate::sync::{SyncError, SyncProgress, sync_at, sync_from};
 use crate::view::SyncView;
 use crate::{Coordinator, Error, Moment};
 use quorate_chain::ChainSource;
@@ -15,9 +15,10 @@ impl Coordinator {
         moment: Moment,
         progress: &mut dyn FnMut(SyncProgress),
     ) -> Result<SyncView, Error> {
-        self.check_network(&source.status()?)?;
+        let status = source.status()?;
+        self.check_network(&status)?;
         let now = u32::try_from(moment.now).unwrap_or(u32::MAX);
-        let report = sync_at(&mut self.store, source, progress, now)?;
+        let report = sync_from(&mut self.store, source, status, progress, now)?;
         let mut problems = Vec::new();
         for left_out in &report.left_out {
             problems.push(format!(

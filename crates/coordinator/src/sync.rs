@@ -80,7 +80,17 @@ pub fn sync_at(
     progress: &mut dyn FnMut(SyncProgress),
     now: u32,
 ) -> Result<SyncReport, SyncError> {
-    let status = source.status()?;
+    sync_from(store, source, source.status()?, progress, now)
+}
+
+/// The same with what `source` has just said of itself.
+pub(crate) fn sync_from(
+    store: &mut Store,
+    source: &dyn ChainSource,
+    status: ChainStatus,
+    progress: &mut dyn FnMut(SyncProgress),
+    now: u32,
+) -> Result<SyncReport, SyncError> {
     let report = SyncReport {
         tip: status.tip,
         blocks: 0,
