@@ -367,11 +367,10 @@ fn a_connection_that_broke_is_opened_again_once() {
     // Closes after each answer, without saying so beforehand.
     let fake = Fake::start(move |request| Reply::ThenClose(fake::forward(port, request)));
     let node = client(&fake);
-    // Three questions, each on a connection of its own.
-    for _ in 0..3 {
+    for _ in 0..6 {
         node.status().unwrap();
     }
-    assert!(fake.connections() >= 3);
+    assert!(fake.connections() > 3);
 
     let fake = Fake::start(|_| Reply::Close);
     let reason = unreachable(client(&fake).status());
