@@ -74,16 +74,11 @@ impl Run<'_> {
         source: &dyn ScriptSource,
     ) -> Result<Option<(i64, Gathered)>, SyncError> {
         let mut gathered = Gathered::default();
-        let (mut revision, unsettled, vaults) = self.store.read(|tx| {
-            let vaults = tx.ledger_vaults()?;
-            Ok::<_, SyncError>((tx.ledger_revision()?, tx.ledger_unsettled()?, vaults))
+        let (mut revision, unsettled, rescans) = self.store.read(|tx| {
+            let rescans = tx.ledger_rescans()?;
+            Ok::<_, SyncError>((tx.ledger_revision()?, tx.ledger_unsettled()?, rescans))
         })?;
-        for vault in &vaults {
-            let origin = self.store.read(|tx| tx.ledger_origin(vault.row))?;
-            if let Some(origin) = origin.filter(|origin| origin.rescan_to.is_some()) {
-                gathered.rescans.insert(vault.row, origin.height);
-            }
-        }
+        gathered.rescans = rescans;
         let mut after = 0;
         for _ in 0..EXTENSIONS {
             let (watched, last) = self.store.read(|tx| tx.ledger_watched(after))?;
@@ -355,7 +350,8 @@ fn changed(
     };
     let differs = |asked: &Asked| {
         let mut watched = asked.watched.iter();
-        watched.any(|one| one.status != asked.status || open(one))
+        // No status noted, and none told: that is a new script, unless it has coins.
+        watched.any(|one| one.status != asked.status || one.unnoted || open(one))
     };
     Ok(all.filter(differs).collect())
 }

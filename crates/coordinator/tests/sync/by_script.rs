@@ -54,7 +54,10 @@ fn histories(world: &World) -> BTreeMap<ScriptBuf, Vec<Listed>> {
 impl ScriptSource for World {
     fn statuses(&self, scripts: &[ScriptBuf]) -> Result<Vec<Option<ScriptStatus>>, ChainError> {
         self.answer("statuses")?;
-        let histories = histories(self);
+        let histories = match self.lie.get() {
+            Some(Lie::Unused) => BTreeMap::new(),
+            _ => histories(self),
+        };
         if self.lie.get() == Some(Lie::EverMore) {
             // Of the last one, so that it isn't asked about more than it needs to make up.
             let last = scripts.len() - 1;
@@ -76,6 +79,7 @@ impl ScriptSource for World {
         let some = scripts.iter().map(|script| {
             let mut history = all.get(script).cloned().unwrap_or_default();
             match self.lie.get() {
+                Some(Lie::Unused) => history.clear(),
                 Some(Lie::Omits) if !history.is_empty() => drop(history.remove(0)),
                 Some(Lie::EverMore) => {
                     let tx = self.tx(&[self.foreign()], &[(script.clone(), 1)]);

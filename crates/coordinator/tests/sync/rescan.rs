@@ -2,7 +2,7 @@
 //! is what the chain says.
 
 use crate::home::{Home, first_vault, receive, second_vault};
-use crate::world::World;
+use crate::world::{Lie, World};
 use bitcoin::{Network, OutPoint};
 use quorate_coordinator::{Coordinator, Moment, NewVault};
 use quorate_core::chain::BlockId;
@@ -101,6 +101,29 @@ fn t28_a_reorg_before_a_rescan_leaves_nothing_behind() {
             home.sync_and_check(&world);
             assert_eq!(origin(&mut home, row).rescan_to, None);
         }
+    }
+}
+
+/// A source that calls every address unused is asked again about those that the ledger knows better, also
+/// where no status was noted: after blocks, and below where a rescan begins.
+#[test]
+fn t29_an_address_with_coins_cant_be_called_unused() {
+    for rescan in [false, true] {
+        let world = world();
+        world.by_script.set(rescan);
+        let mut home = Home::new();
+        home.sync_and_check(&world);
+        if rescan {
+            begin(&mut home, &world, 70, None);
+        }
+        world.by_script.set(true);
+        world.lie.set(Some(Lie::Unused));
+        let known = home.balance(&first_vault().0);
+        let error = home.sync(&world).unwrap_err().to_string();
+        assert!(error.contains("leaves out transaction"), "{error}");
+        assert_eq!(home.balance(&first_vault().0).coins, known.coins);
+        world.lie.set(None);
+        home.sync_and_check(&world);
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) enum Lie {
     MoreMoney,
     OtherTransactions,
     Omits,
+    Unused,
     AboveTip,
     OtherBlock,
     Proof,

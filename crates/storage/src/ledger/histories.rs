@@ -12,7 +12,9 @@ use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{CheckedBlock, Owner, ScriptStatus, VaultRow};
 use std::collections::BTreeSet;
 
-const WATCHED: &str = "SELECT s.vault, s.keychain, s.idx, s.script, h.status
+const WATCHED: &str = "SELECT s.vault, s.keychain, s.idx, s.script, h.status,
+        h.status IS NULL AND EXISTS (SELECT 1 FROM coins c
+            WHERE c.vault = s.vault AND c.keychain = s.keychain AND c.idx = s.idx)
     FROM scripts s LEFT JOIN script_status h
     ON h.vault = s.vault AND h.keychain = s.keychain AND h.idx = s.idx
     WHERE s.id > ?1 ORDER BY s.id";
@@ -38,6 +40,8 @@ pub struct Watched {
     pub script: ScriptBuf,
     /// The status under which the ledger knows all about it.
     pub status: Option<ScriptStatus>,
+    /// Whether the ledger has coins there and no status noted: then it isn't unused.
+    pub unnoted: bool,
 }
 
 fn owner(row: &rusqlite::Row<'_>) -> rusqlite::Result<Owner> {
@@ -63,6 +67,7 @@ impl ReadTx<'_> {
                 owner: owner(row)?,
                 script: ScriptBuf::from_bytes(script),
                 status: status.map(ScriptStatus),
+                unnoted: row.get(5)?,
             })
         })?;
         let watched = rows.collect::<Result<_, _>>()?;

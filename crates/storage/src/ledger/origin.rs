@@ -7,10 +7,13 @@ use bitcoin::{BlockHash, Txid};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::{Birth, CheckedBlock, VaultRow};
 use rusqlite::OptionalExtension;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ORIGIN: &str = "SELECT cursor_height, cursor_time, source, synced_at, rescan_to
      FROM ledger_vault WHERE id = ?1 AND cursor_height IS NOT NULL";
+
+const RESCANS: &str = "SELECT id, cursor_height FROM ledger_vault
+     WHERE rescan_to IS NOT NULL AND cursor_height IS NOT NULL";
 
 /// Confirmed in a span of blocks, for one vault.
 const CONFIRMED: &str = "SELECT txid, block_hash FROM transactions
@@ -45,6 +48,13 @@ impl ReadTx<'_> {
             })
         });
         Ok(row.optional()?)
+    }
+
+    /// The vaults under rescan, each with the height it has come to.
+    pub fn ledger_rescans(&self) -> Result<BTreeMap<VaultRow, u32>, StorageError> {
+        let mut statement = self.prepare(RESCANS)?;
+        let rows = statement.query_map([], |row| Ok((VaultRow(row.get(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
@@ -136,15 +146,10 @@ impl WriteTx<'_> {
         blocks: &[CheckedBlock],
         to: u32,
     ) -> Result<(), StorageError> {
-        let mut under_way = self.prepare(
-            "SELECT ifnull(cursor_height + 1, 0) FROM ledger_vault
-             WHERE id = ?1 AND rescan_to IS NOT NULL",
-        )?;
-        for &vault in vaults {
-            let from = under_way.query_row([vault.0], |row| row.get(0));
-            if let Some(from) = from.optional()? {
-                let hashes = blocks.iter().map(|block| block.id().hash).collect();
-                self.drop_stale(vault, from, to, &hashes)?;
+        let hashes = blocks.iter().map(|block| block.id().hash).collect();
+        for (vault, cursor) in self.ledger_rescans()? {
+            if vaults.contains(&vault) {
+                self.drop_stale(vault, cursor.saturating_add(1), to, &hashes)?;
             }
         }
         Ok(())
