@@ -62,12 +62,15 @@ pub(crate) fn look(
     from: Option<Birth>,
     context: &Context,
 ) -> Result<Answer, Error> {
-    let source = context.source()?;
+    // A home or a name that doesn't exist should be known before a long sync, not after it.
     let mut coordinator = context.coordinator()?;
-    // A name that doesn't exist should be known before a long sync, not after it.
     if let Some(vault) = vault {
         coordinator.vault_facts(vault)?;
     }
+    // What is known of the sources is in the home too: it is opened once for both.
+    context.hand_back(coordinator);
+    let source = context.source()?;
+    let mut coordinator = context.coordinator()?;
     if let (Some(vault), Some(from)) = (vault, from) {
         let begun = coordinator.rescan(vault, from, source.as_ref())?;
         context.output.remark(&format!(

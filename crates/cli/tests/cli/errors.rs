@@ -398,6 +398,7 @@ fn a_chain_source_that_does_not_answer_is_its_own_kind_of_failure() {
 fn a_data_folder_that_cannot_be_used_is_named() {
     let home = nobody();
     fails(&home, &["vault", "list"], 4, "no_home", "quorate init");
+    fails(&home, &["sync"], 4, "no_home", "quorate init");
     fs::create_dir_all(home.path()).unwrap();
     fs::write(
         home.path().join("quorate.db"),
