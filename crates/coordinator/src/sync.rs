@@ -20,6 +20,7 @@ mod rescan;
 pub use error::SyncError;
 pub(crate) use rescan::{Start, start};
 
+use crate::threads::Threads;
 use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::VaultRow;
@@ -104,7 +105,7 @@ pub(crate) fn sync_from(
         source,
         progress,
         now,
-        deriver: Deriver::default(),
+        deriver: Deriver::new(&Threads),
         chunk: blocks::FIRST_CHUNK,
         took_back: false,
         report,

@@ -1,8 +1,9 @@
-//! The workers of this process: the core starts no threads, the use cases lend it theirs.
+//! The threads of this process: the core starts none, the use cases lend it theirs.
 
 use quorate_core::workers::Workers;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// As many threads as the machine runs at once, for the length of one call.
@@ -36,9 +37,39 @@ impl Workers for Threads {
     }
 }
 
+/// Does both at the same time, `aside` on a thread of its own; one after the other where none can be had.
+pub(crate) fn meanwhile<A: Send, B>(
+    aside: impl FnMut() -> A + Send,
+    here: impl FnOnce() -> B,
+) -> (A, B) {
+    let aside = Mutex::new(aside);
+    let work = || {
+        let mut aside = aside.lock().unwrap_or_else(PoisonError::into_inner);
+        aside()
+    };
+    thread::scope(|scope| {
+        let helper = thread::Builder::new().spawn_scoped(scope, work);
+        let here = here();
+        match helper.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(done)) => (done, here),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => (work(), here),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_are_done_and_a_panic_is_passed_on() {
+        let mut count = 0;
+        let (aside, here) = meanwhile(|| count += 1, || "here");
+        assert_eq!((aside, here, count), ((), "here", 1));
+        let panicked = std::panic::catch_unwind(|| meanwhile(|| panic!("on purpose"), || ()));
+        assert!(panicked.is_err());
+    }
 
     #[test]
     fn every_job_runs_exactly_once() {

@@ -72,6 +72,22 @@ impl Store {
         self.write_and(f, |conn| conn.execute_batch("COMMIT"))
     }
 
+    /// The same for thousands of statements that change a few rows each. What SQLite needs to undo the one at
+    /// hand is kept in memory, not in a file that each of them writes to: no statement may change much.
+    pub fn write_in_small_steps<T, E: From<StorageError>>(
+        &mut self,
+        f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.keep_undo("MEMORY")?;
+        let result = self.write(f);
+        self.keep_undo("DEFAULT")?;
+        result
+    }
+
+    fn keep_undo(&self, place: &str) -> Result<(), StorageError> {
+        Ok(self.conn.pragma_update(None, "temp_store", place)?)
+    }
+
     fn write_and<T, E: From<StorageError>>(
         &mut self,
         f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,

@@ -16,6 +16,7 @@ use quorate_core::chain::BlockId;
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Birth, CheckedBlock, TxStatus, VaultRow};
 use quorate_core::vault::Vault;
+use quorate_core::workers::Alone;
 use quorate_storage::{Deriver, StorageError, Store};
 use std::collections::BTreeSet;
 
@@ -95,7 +96,7 @@ impl Ledger {
     /// Matches blocks; whether they were taken.
     fn blocks(&mut self, row: VaultRow, at: Option<BlockId>, blocks: &[CheckedBlock]) -> bool {
         let rows = BTreeSet::from([row]);
-        let mut deriver = Deriver::default();
+        let mut deriver = Deriver::new(&Alone);
         let matched = self
             .store
             .write(|tx| tx.ledger_match_blocks(&rows, at, blocks, &mut deriver));
@@ -104,7 +105,7 @@ impl Ledger {
     }
 
     fn mempool(&mut self, transactions: Vec<(Txid, Transaction)>) {
-        let mut deriver = Deriver::default();
+        let mut deriver = Deriver::new(&Alone);
         let matched = self.store.write(|tx| {
             let revision = tx.ledger_revision()?;
             tx.mempool_match(revision, transactions, 0, &mut deriver)

@@ -1,21 +1,34 @@
-//! Blocks, in batches: fetched and checked with no transaction open, then matched and written in one.
+//! Blocks, in batches: fetched and checked with no transaction open, then matched and written in one, while
+//! the next batch is being fetched.
 
 use super::{Run, Step, SyncError, SyncProgress, next_height, standing_at};
-use quorate_chain::{ChainError, ChainStatus};
+use crate::threads::meanwhile;
+use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
-use quorate_core::ledger::CheckedBlock;
+use quorate_core::ledger::{CheckedBlock, VaultRow};
+use quorate_storage::{Deriver, Matched, Store};
+use std::collections::BTreeSet;
 
 /// Blocks in the first batch.
 pub(super) const FIRST_CHUNK: u32 = 20;
 /// Blocks in a batch at most.
 const LARGEST_CHUNK: u32 = 200;
-/// Bytes a batch should have: what bounds memory, and the time others wait for the write lock.
-const CHUNK_BYTES: u64 = 8 << 20;
+/// Bytes a batch should have, and there are two at a time: what bounds memory, and the time others wait
+/// for the write lock.
+const CHUNK_BYTES: u64 = 4 << 20;
+
+/// Blocks that follow each other, and who gave them.
+struct Batch {
+    from: u32,
+    blocks: Vec<CheckedBlock>,
+    said_by: String,
+}
 
 impl Run<'_> {
     /// Matches all blocks up to the tip. Vaults that are behind go first and are joined by the others
     /// where those stand, so that no block is read twice.
     pub(super) fn follow_blocks(&mut self, status: &ChainStatus) -> Result<Step, SyncError> {
+        let mut ahead = None;
         loop {
             let vaults = self.followed(status)?;
             let Some(last) = vaults.iter().min_by_key(|vault| next_height(vault)) else {
@@ -30,28 +43,36 @@ impl Run<'_> {
             let next_stop = vaults
                 .iter()
                 .map(next_height)
-                .filter(|&height| height > from);
-            let room = next_stop.min().unwrap_or(u32::MAX) - from;
-            let left = (status.tip.height - from).saturating_add(1);
-            let count = self.chunk.min(room).min(left);
-            let blocks = self.fetch(from, count)?;
-            let Some(reached) = blocks.last().map(CheckedBlock::id) else {
+                .filter(|&height| height > from)
+                .min()
+                .unwrap_or(u32::MAX);
+            let end = next_stop.min(status.tip.height.saturating_add(1));
+            let count = |from: u32, chunk: u32| chunk.min(end.saturating_sub(from));
+            let batch = match ahead.take() {
+                Some(Ok(batch)) if fits(&batch, from, end) => batch,
+                Some(Err(error)) => return Err(error),
+                _ => fetch(self.source, from, count(from, self.chunk), &mut self.chunk)?,
+            };
+            let Some(reached) = batch.blocks.last().map(CheckedBlock::id) else {
                 return Ok(Step::PlanAnew);
             };
             let cursor = last.cursor;
             let group = standing_at(&vaults, cursor);
-            let (deriver, said_by, now) = (&mut self.deriver, self.source.name(), self.now);
-            let matched = self.store.write(|tx| {
-                let matched = tx.ledger_match_blocks(&group, cursor, &blocks, deriver)?;
-                if matched.is_some() {
-                    tx.ledger_said(&group, said_by, None, now)?;
-                }
-                Ok::<_, SyncError>(matched)
-            })?;
-            let Some(matched) = matched else {
+            let next = reached.height.saturating_add(1);
+            let (store, deriver, now) = (&mut *self.store, &mut self.deriver, self.now);
+            let (source, chunk) = (self.source, &mut self.chunk);
+            let (matched, fetched) = meanwhile(
+                || write(store, deriver, &batch, &group, cursor, now),
+                || match count(next, *chunk) {
+                    0 => None,
+                    count => Some(fetch(source, next, count, chunk)),
+                },
+            );
+            ahead = fetched;
+            let Some(matched) = matched? else {
                 return Ok(Step::PlanAnew);
             };
-            self.report.blocks += blocks.len() as u64;
+            self.report.blocks += batch.blocks.len() as u64;
             self.report.new_transactions += matched.new_transactions;
             (self.progress)(SyncProgress {
                 height: reached.height,
@@ -60,28 +81,60 @@ impl Run<'_> {
             });
         }
     }
+}
 
-    fn fetch(&mut self, from: u32, count: u32) -> Result<Vec<CheckedBlock>, SyncError> {
-        let hashes = self.source.block_hashes(from, count)?;
-        let blocks = self.source.blocks(&hashes)?;
-        let bad = |reason: String| ChainError::BadAnswer {
-            source_name: self.source.name().to_owned(),
-            reason,
-        };
-        if blocks.len() != hashes.len() || hashes.len() > count as usize {
-            let reason = format!("asked for {count} blocks, got {}", blocks.len());
-            return Err(bad(reason).into());
+fn fits(batch: &Batch, from: u32, end: u32) -> bool {
+    let last = batch.blocks.last().map(|block| block.id().height);
+    batch.from == from && last.is_none_or(|last| last < end)
+}
+
+fn write(
+    store: &mut Store,
+    deriver: &mut Deriver,
+    batch: &Batch,
+    group: &BTreeSet<VaultRow>,
+    cursor: Option<BlockId>,
+    now: u32,
+) -> Result<Option<Matched>, SyncError> {
+    store.write_in_small_steps(|tx| {
+        let matched = tx.ledger_match_blocks(group, cursor, &batch.blocks, deriver)?;
+        if matched.is_some() {
+            tx.ledger_said(group, &batch.said_by, None, now)?;
         }
-        let bytes: u64 = blocks.iter().map(|block| block.total_size() as u64).sum();
-        let mut checked = Vec::with_capacity(blocks.len());
-        for ((height, hash), block) in (from..).zip(hashes).zip(blocks) {
-            let id = BlockId { height, hash };
-            let block = CheckedBlock::check(id, block).map_err(|error| bad(error.to_string()))?;
-            checked.push(block);
-        }
-        self.chunk = next_chunk(checked.len() as u64, bytes);
-        Ok(checked)
+        Ok(matched)
+    })
+}
+
+/// Fetches at most `count` blocks; `chunk` becomes the number that the next batch should have.
+fn fetch(
+    source: &dyn ChainSource,
+    from: u32,
+    count: u32,
+    chunk: &mut u32,
+) -> Result<Batch, SyncError> {
+    let hashes = source.block_hashes(from, count)?;
+    let blocks = source.blocks(&hashes)?;
+    let bad = |reason: String| ChainError::BadAnswer {
+        source_name: source.name().to_owned(),
+        reason,
+    };
+    if blocks.len() != hashes.len() || hashes.len() > count as usize {
+        let reason = format!("asked for {count} blocks, got {}", blocks.len());
+        return Err(bad(reason).into());
     }
+    let bytes: u64 = blocks.iter().map(|block| block.total_size() as u64).sum();
+    let mut checked = Vec::with_capacity(blocks.len());
+    for ((height, hash), block) in (from..).zip(hashes).zip(blocks) {
+        let id = BlockId { height, hash };
+        let block = CheckedBlock::check(id, block).map_err(|error| bad(error.to_string()))?;
+        checked.push(block);
+    }
+    *chunk = next_chunk(checked.len() as u64, bytes);
+    Ok(Batch {
+        from,
+        blocks: checked,
+        said_by: source.name().to_owned(),
+    })
 }
 
 /// How many blocks to ask for after a batch of `blocks` with `bytes`.
@@ -100,8 +153,8 @@ mod tests {
     fn batches_follow_the_size_of_blocks() {
         assert_eq!(next_chunk(20, 6_000), 80);
         assert_eq!(next_chunk(80, 24_000), 200);
-        assert_eq!(next_chunk(200, 400 << 20), 4);
-        assert_eq!(next_chunk(1, 16 << 20), 1);
+        assert_eq!(next_chunk(200, 400 << 20), 2);
+        assert_eq!(next_chunk(1, 8 << 20), 1);
         assert_eq!(next_chunk(0, 0), 1);
     }
 }

@@ -8,10 +8,12 @@ use super::{Vault, VaultError, normal_steps};
 use crate::key::SECP;
 use crate::keychain::Keychain;
 use crate::script_type::ScriptType;
+use crate::workers::{Workers, in_pieces};
 use bitcoin::bip32::{ChildNumber, DerivationPath, Fingerprint, Xpub};
 use bitcoin::taproot::TapLeafHash;
 use bitcoin::{Address, Network, PublicKey, ScriptBuf, ScriptHash, WitnessProgram};
 use miniscript::Descriptor;
+use std::ops::Range;
 
 /// One script of the vault and what is needed to spend from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +62,15 @@ enum Output {
     Script(ScriptHash),
 }
 
+impl Output {
+    fn script_pubkey(&self) -> ScriptBuf {
+        match self {
+            Self::Witness(program) => ScriptBuf::new_witness_program(program),
+            Self::Script(hash) => ScriptBuf::new_p2sh(hash),
+        }
+    }
+}
+
 impl Derived {
     /// The address for people.
     #[must_use]
@@ -74,8 +85,7 @@ impl Derived {
 impl Vault {
     /// The script at an index, which must be below 2^31.
     pub fn derive(&self, keychain: Keychain, index: u32) -> Result<Derived, VaultError> {
-        let number =
-            ChildNumber::from_normal_idx(index).map_err(|_| VaultError::IndexTooLarge { index })?;
+        let number = number(index)?;
         let script_type = self.script_type();
         let chain = keychain.index();
         let mut keys = self
@@ -107,10 +117,7 @@ impl Vault {
             script_type,
             keychain,
             index,
-            script_pubkey: match &scripts.output {
-                Output::Witness(program) => ScriptBuf::new_witness_program(program),
-                Output::Script(hash) => ScriptBuf::new_p2sh(hash),
-            },
+            script_pubkey: scripts.output.script_pubkey(),
             witness_script: scripts.witness,
             redeem_script: scripts.redeem,
             taproot: scripts.taproot,
@@ -119,6 +126,45 @@ impl Vault {
             output: scripts.output,
         })
     }
+}
+
+impl Vault {
+    /// What outputs at these indexes carry, in order: all that matching blocks needs of them.
+    pub fn scripts(
+        &self,
+        keychain: Keychain,
+        indexes: Range<u32>,
+        workers: &dyn Workers,
+    ) -> Result<Vec<ScriptBuf>, VaultError> {
+        let count = indexes.len();
+        let pieces = in_pieces(workers, count, &|piece| {
+            let indexes = indexes.clone().skip(piece.start).take(piece.len());
+            let scripts = indexes.map(|index| self.script_pubkey(keychain, index));
+            scripts.collect::<Result<Vec<_>, _>>()
+        });
+        let mut scripts = Vec::with_capacity(count);
+        for piece in pieces {
+            scripts.extend(piece?);
+        }
+        Ok(scripts)
+    }
+
+    fn script_pubkey(&self, keychain: Keychain, index: u32) -> Result<ScriptBuf, VaultError> {
+        let number = number(index)?;
+        let script_type = self.script_type();
+        let keys = self.inner.chains.iter();
+        let keys = keys
+            .map(|chains| child(script_type, &chains[keychain.index()], number))
+            .collect::<Result<Vec<_>, _>>()?;
+        let descriptor = self.inner.shape.fill(&keys)?;
+        Ok(Scripts::of(script_type, &descriptor)?
+            .output
+            .script_pubkey())
+    }
+}
+
+fn number(index: u32) -> Result<ChildNumber, VaultError> {
+    ChildNumber::from_normal_idx(index).map_err(|_| VaultError::IndexTooLarge { index })
 }
 
 /// The key at an index of a chain.

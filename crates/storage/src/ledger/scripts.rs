@@ -7,19 +7,37 @@ use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Owner, VaultRow, scripts_needed};
 use quorate_core::spend::likeness;
 use quorate_core::vault::{Vault, VaultId};
+use quorate_core::workers::{Alone, Workers};
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
 
 /// The vaults needed for deriving more scripts, read from the database when one is needed and kept:
 /// most syncs need none.
-#[derive(Debug, Default)]
 pub struct Deriver {
     vaults: BTreeMap<VaultRow, Vault>,
+    workers: &'static (dyn Workers + Sync),
+}
+
+impl fmt::Debug for Deriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let vaults = self.vaults.keys();
+        f.debug_tuple("Deriver").field(&vaults).finish()
+    }
 }
 
 impl Deriver {
+    /// Derives with the help of `workers`.
+    #[must_use]
+    pub fn new(workers: &'static (dyn Workers + Sync)) -> Self {
+        Self {
+            vaults: BTreeMap::new(),
+            workers,
+        }
+    }
+
     fn vault(&mut self, tx: &ReadTx<'_>, row: VaultRow) -> Result<&Vault, StorageError> {
         use std::collections::btree_map::Entry;
         match self.vaults.entry(row) {
@@ -123,7 +141,7 @@ impl WriteTx<'_> {
             )?
             .execute((row.0, codec::number(keychain), index))?;
         if raised > 0 {
-            self.derive_ahead(row, keychain, vault)?;
+            self.derive_ahead(row, keychain, vault, &Alone)?;
             self.ledger_touch()?;
         }
         Ok(())
@@ -145,8 +163,9 @@ impl WriteTx<'_> {
                 )?
                 .execute((row.0, codec::number(keychain), index))?;
             if raised > 0 && self.missing(row, keychain)?.is_some() {
+                let workers = deriver.workers;
                 let vault = deriver.vault(self, row)?;
-                added.extend(self.derive_ahead(row, keychain, vault)?);
+                added.extend(self.derive_ahead(row, keychain, vault, workers)?);
             }
         }
         Ok(added)
@@ -158,6 +177,7 @@ impl WriteTx<'_> {
         row: VaultRow,
         keychain: Keychain,
         vault: &Vault,
+        workers: &dyn Workers,
     ) -> Result<Vec<ScriptBuf>, StorageError> {
         let Some((derived, needed)) = self.missing(row, keychain)? else {
             return Ok(Vec::new());
@@ -165,19 +185,16 @@ impl WriteTx<'_> {
         let mut insert = self.prepare(
             "INSERT INTO scripts (vault, keychain, idx, script, likeness) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        let mut added = Vec::new();
-        for index in derived..needed {
-            let script = vault
-                .derive(keychain, index)
-                .map_err(|error| StorageError::Underivable {
-                    vault: vault.id().to_string(),
-                    reason: error.to_string(),
-                })?
-                .script_pubkey;
-            let likeness = likeness(&script, vault.network());
+        let added = vault
+            .scripts(keychain, derived..needed, workers)
+            .map_err(|error| StorageError::Underivable {
+                vault: vault.id().to_string(),
+                reason: error.to_string(),
+            })?;
+        for (index, script) in (derived..needed).zip(&added) {
+            let likeness = likeness(script, vault.network());
             let keychain = codec::number(keychain);
             insert.execute((row.0, keychain, index, script.as_bytes(), likeness))?;
-            added.push(script);
         }
         self.prepare("UPDATE ledger_keychain SET derived = ?3 WHERE vault = ?1 AND keychain = ?2")?
             .execute((row.0, codec::number(keychain), needed))?;
