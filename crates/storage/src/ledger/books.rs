@@ -8,11 +8,18 @@ use rusqlite::OptionalExtension;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+const DAY_SECONDS: u32 = 86_400;
+
 /// Height, and place in the block.
 pub(super) type Spot = (u32, i64);
 
 const LAST: &str = "SELECT height, position, balance FROM transactions
     WHERE vault = ?1 AND height IS NOT NULL ORDER BY height DESC, position DESC LIMIT 1";
+const HELD: &str =
+    "UPDATE balances SET confirmed_sat = confirmed_sat + ?2, coin_count = coin_count + ?3
+    WHERE vault = ?1";
+const DAY: &str = "INSERT INTO ledger_days (vault, day, net) VALUES (?1, ?2, ?3)
+    ON CONFLICT DO UPDATE SET net = net + excluded.net";
 const BEFORE: &str = "SELECT balance FROM transactions
     WHERE vault = ?1 AND (height, position) < (?2, ?3)
     ORDER BY height DESC, position DESC LIMIT 1";
@@ -28,6 +35,10 @@ pub(super) struct Books {
     last: BTreeMap<VaultRow, (Option<Spot>, i64)>,
     /// From where on the figures of a vault have to be reckoned anew.
     disturbed: BTreeMap<VaultRow, Spot>,
+    /// What triggers didn't add up, by vault: money in blocks, and coins.
+    balances: BTreeMap<VaultRow, (i64, i64)>,
+    /// The same by vault and day.
+    days: BTreeMap<(VaultRow, u32), i64>,
 }
 
 impl Books {
@@ -53,6 +64,30 @@ impl Books {
         Ok(held)
     }
 
+    /// Forgets what a vault held last: it is looked up when it is needed again.
+    pub(super) fn close(&mut self, vault: VaultRow) {
+        self.last.remove(&vault);
+    }
+
+    /// Counts what no trigger has seen: by how much a block's transaction changed what the vault holds, and
+    /// the number of its coins.
+    pub(super) fn sum_up(&mut self, vault: VaultRow, time: u32, net: i64, coins: i64) {
+        let balance = self.balances.entry(vault).or_default();
+        *balance = (balance.0 + net, balance.1 + coins);
+        *self.days.entry((vault, time / DAY_SECONDS)).or_default() += net;
+    }
+
+    /// Adds what was counted to what triggers add to: before the first of them runs again.
+    pub(super) fn write_sums(&mut self, tx: &WriteTx<'_>) -> Result<(), StorageError> {
+        for (vault, (net, coins)) in std::mem::take(&mut self.balances) {
+            tx.prepare(HELD)?.execute((vault.0, net, coins))?;
+        }
+        for ((vault, day), net) in std::mem::take(&mut self.days) {
+            tx.prepare(DAY)?.execute((vault.0, day, net))?;
+        }
+        Ok(())
+    }
+
     /// Something at `spot` isn't what it was.
     pub(super) fn disturb(&mut self, vault: VaultRow, spot: Spot) {
         let lowest = self.disturbed.entry(vault).or_insert(spot);
@@ -60,7 +95,8 @@ impl Books {
     }
 
     /// Makes the figures right again. As many lines are read as lie above what was disturbed.
-    pub(super) fn settle(self, tx: &WriteTx<'_>) -> Result<(), StorageError> {
+    pub(super) fn settle(mut self, tx: &WriteTx<'_>) -> Result<(), StorageError> {
+        self.write_sums(tx)?;
         for (vault, spot) in self.disturbed {
             tx.rebook(vault, spot)?;
         }

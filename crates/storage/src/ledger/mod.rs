@@ -11,6 +11,7 @@ mod audit;
 mod books;
 mod chain;
 mod codec;
+mod first_look;
 mod histories;
 mod history;
 mod mempool;

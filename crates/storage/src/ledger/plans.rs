@@ -5,11 +5,12 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 16] = [
     ("apply.rs", include_str!("apply.rs")),
     ("books.rs", include_str!("books.rs")),
     ("chain.rs", include_str!("chain.rs")),
     ("events.rs", include_str!("../events.rs")),
+    ("first_look.rs", include_str!("first_look.rs")),
     ("histories.rs", include_str!("histories.rs")),
     ("history.rs", include_str!("history.rs")),
     ("known.rs", include_str!("../journal/known.rs")),
@@ -25,7 +26,7 @@ const SOURCES: [(&str, &str); 15] = [
 
 /// Read whole on purpose: the vaults and the consumers of events are few, doubts are gone once they are settled, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
 /// as the mempool, not as the history.
-const READ_WHOLE: [&str; 9] = [
+const READ_WHOLE: [&str; 10] = [
     // What lies above a place that was disturbed.
     "SCAN (subquery",
     "SCAN running",
@@ -35,6 +36,7 @@ const READ_WHOLE: [&str; 9] = [
     "SCAN ledger_vault",
     "SCAN mempool_seen",
     "SCAN transactions USING INDEX transactions_unconfirmed",
+    "SCAN transactions USING COVERING INDEX transactions_unconfirmed",
     "SCAN v USING COVERING INDEX sqlite_autoindex_ledger_vault_1",
 ];
 

@@ -2,6 +2,7 @@
 
 use super::apply::Place;
 use super::books::Books;
+use super::first_look::FirstLook;
 use super::scripts::Deriver;
 use crate::{StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -71,6 +72,7 @@ impl WriteTx<'_> {
     ) -> Result<Matched, StorageError> {
         let mut matched = Matched::default();
         let mut books = Books::default();
+        let mut first_look = FirstLook::begin(self, vaults)?;
         for block in blocks {
             let transactions = block.transactions();
             for found in self.find(transactions, Some(vaults), deriver)? {
@@ -81,11 +83,20 @@ impl WriteTx<'_> {
                     position: block.position(found.position),
                     ..found
                 };
+                if let Some(look) = &mut first_look {
+                    if look.apply(self, &placed, tx, block, &mut books)? {
+                        matched.new_transactions += 1;
+                        continue;
+                    }
+                    first_look = None;
+                    books.write_sums(self)?;
+                }
                 let place = Place::Block(block.id());
                 let new = self.apply(&placed, tx, place, block.time(), &mut books)?;
                 matched.new_transactions += u64::from(new);
             }
         }
+        drop(first_look);
         books.settle(self)?;
         Ok(matched)
     }
@@ -118,11 +129,12 @@ impl WriteTx<'_> {
     ) -> Result<Vec<Match>, StorageError> {
         let concerned = |vault: &VaultRow| vaults.is_none_or(|vaults| vaults.contains(vault));
         let shapes = self.ledger_shapes()?;
+        let mut known = self.owners()?;
         let owners = |script: &Script| -> Result<Vec<Owner>, StorageError> {
             if !shapes.may_be_ours(script) {
                 return Ok(Vec::new());
             }
-            let mut owners = self.ledger_owners(script)?;
+            let mut owners = known.of(script)?;
             owners.retain(|owner| concerned(&owner.vault));
             Ok(owners)
         };

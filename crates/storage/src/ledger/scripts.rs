@@ -8,7 +8,7 @@ use quorate_core::ledger::{Owner, VaultRow, scripts_needed};
 use quorate_core::spend::likeness;
 use quorate_core::vault::{Vault, VaultId};
 use quorate_core::workers::{Alone, Workers};
-use rusqlite::OptionalExtension;
+use rusqlite::{CachedStatement, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -63,11 +63,12 @@ fn shape(script: &Script) -> Option<(usize, [u8; 2])> {
     Some((script.len(), *start))
 }
 
-impl ReadTx<'_> {
-    /// Whose a script is, as far as derived: several when vaults share a script.
-    pub fn ledger_owners(&self, script: &Script) -> Result<Vec<Owner>, StorageError> {
-        let mut statement = self.prepare(OWNERS)?;
-        let rows = statement.query_map([script.as_bytes()], |row| {
+/// Looks up whose scripts are.
+pub(super) struct Owners<'a>(CachedStatement<'a>);
+
+impl Owners<'_> {
+    pub(super) fn of(&mut self, script: &Script) -> Result<Vec<Owner>, StorageError> {
+        let rows = self.0.query_map([script.as_bytes()], |row| {
             Ok(Owner {
                 vault: VaultRow(row.get(0)?),
                 keychain: codec::keychain(row, 1)?,
@@ -75,6 +76,18 @@ impl ReadTx<'_> {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+impl ReadTx<'_> {
+    /// Whose a script is, as far as derived: several when vaults share a script.
+    pub fn ledger_owners(&self, script: &Script) -> Result<Vec<Owner>, StorageError> {
+        self.owners()?.of(script)
+    }
+
+    /// The same for many scripts.
+    pub(super) fn owners(&self) -> Result<Owners<'_>, StorageError> {
+        Ok(Owners(self.prepare(OWNERS)?))
     }
 
     /// The script at this place of the vault's address chains, if it has been derived.
