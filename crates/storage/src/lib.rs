@@ -31,7 +31,7 @@ pub use ledger::{
     Reexamination, Rollback, Spot, Watched,
 };
 pub use migrate::SCHEMA_VERSION;
-pub use open::Store;
+pub use open::{Checkpointer, Store};
 pub use setup::{RevokedSlot, StoredJoin, StoredSetup, StoredSlot};
 pub use sources::StoredSource;
 pub use tx::{ReadTx, WriteTx};

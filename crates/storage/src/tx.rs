@@ -5,6 +5,11 @@ use crate::{StorageError, Store};
 use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior};
 use std::ops::Deref;
 
+/// In pages of 4 KiB; SQLite's own figure.
+const SHORT_LOG: u32 = 1_000;
+/// 64 MiB.
+const LONG_LOG: u32 = 16_384;
+
 /// A consistent view of the database: everything read through it is of one moment.
 #[derive(Debug)]
 pub struct ReadTx<'a> {
@@ -72,20 +77,25 @@ impl Store {
         self.write_and(f, |conn| conn.execute_batch("COMMIT"))
     }
 
-    /// The same for thousands of statements that change a few rows each. What SQLite needs to undo the one at
-    /// hand is kept in memory, not in a file that each of them writes to: no statement may change much.
+    /// The same for thousands of statements that change a few rows each, one batch after the other. What
+    /// SQLite needs to undo the one at hand is kept in memory, not in a file that each of them writes to: no
+    /// statement may change much. Meanwhile a [`Checkpointer`](crate::Checkpointer) should empty the log.
     pub fn write_in_small_steps<T, E: From<StorageError>>(
         &mut self,
         f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.keep_undo("MEMORY")?;
+        self.tune("MEMORY", LONG_LOG)?;
         let result = self.write(f);
-        self.keep_undo("DEFAULT")?;
+        self.tune("DEFAULT", SHORT_LOG)?;
         result
     }
 
-    fn keep_undo(&self, place: &str) -> Result<(), StorageError> {
-        Ok(self.conn.pragma_update(None, "temp_store", place)?)
+    /// Where SQLite keeps what undoes a statement, and how many pages the log may have before the one who
+    /// commits has to empty it.
+    fn tune(&self, undo: &str, log: u32) -> Result<(), StorageError> {
+        self.conn.pragma_update(None, "temp_store", undo)?;
+        self.conn.pragma_update(None, "wal_autocheckpoint", log)?;
+        Ok(())
     }
 
     fn write_and<T, E: From<StorageError>>(

@@ -43,7 +43,7 @@ struct Sized {
 
 fn sized(program: &Program, coins: u32) -> Sized {
     let home = tempfile::tempdir().expect("a temporary folder");
-    let descriptor = program.vault(home.path());
+    let descriptor = program.vault(home.path(), 0);
     let per_block = coins.min(1_000);
     let chain = Generated::new(&descriptor, ADDRESSES, coins / per_block, per_block);
     let url = serve::start(chain);

@@ -28,7 +28,7 @@ impl Run<'_> {
     /// Matches all blocks up to the tip. Vaults that are behind go first and are joined by the others
     /// where those stand, so that no block is read twice.
     pub(super) fn follow_blocks(&mut self, status: &ChainStatus) -> Result<Step, SyncError> {
-        let mut ahead = None;
+        let (mut ahead, mut checkpointer) = (None, None);
         loop {
             let vaults = self.followed(status)?;
             let Some(last) = vaults.iter().min_by_key(|vault| next_height(vault)) else {
@@ -61,11 +61,19 @@ impl Run<'_> {
             let next = reached.height.saturating_add(1);
             let (store, deriver, now) = (&mut *self.store, &mut self.deriver, self.now);
             let (source, chunk) = (self.source, &mut self.chunk);
+            let mut fetch_next = || match count(next, *chunk) {
+                0 => None,
+                count => Some(fetch(source, next, count, chunk)),
+            };
+            if self.report.blocks > 0 && checkpointer.is_none() {
+                checkpointer = store.checkpointer().ok();
+            }
+            let checkpointer = checkpointer.as_ref();
             let (matched, fetched) = meanwhile(
                 || write(store, deriver, &batch, &group, cursor, now),
-                || match count(next, *chunk) {
-                    0 => None,
-                    count => Some(fetch(source, next, count, chunk)),
+                || {
+                    checkpointer.inspect(|checkpointer| checkpointer.run());
+                    fetch_next()
                 },
             );
             ahead = fetched;

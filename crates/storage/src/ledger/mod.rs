@@ -21,6 +21,7 @@ mod payees;
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod plans;
 mod query;
+mod recall;
 mod scan;
 mod scripts;
 mod state;

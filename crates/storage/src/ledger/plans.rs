@@ -5,7 +5,7 @@
 use crate::Store;
 use rusqlite::Connection;
 
-const SOURCES: [(&str, &str); 16] = [
+const SOURCES: [(&str, &str); 17] = [
     ("apply.rs", include_str!("apply.rs")),
     ("books.rs", include_str!("books.rs")),
     ("chain.rs", include_str!("chain.rs")),
@@ -18,6 +18,7 @@ const SOURCES: [(&str, &str); 16] = [
     ("origin.rs", include_str!("origin.rs")),
     ("payees.rs", include_str!("payees.rs")),
     ("query.rs", include_str!("query.rs")),
+    ("recall.rs", include_str!("recall.rs")),
     ("scan.rs", include_str!("scan.rs")),
     ("scripts.rs", include_str!("scripts.rs")),
     ("state.rs", include_str!("state.rs")),
@@ -26,11 +27,13 @@ const SOURCES: [(&str, &str); 16] = [
 
 /// Read whole on purpose: the vaults and the consumers of events are few, doubts are gone once they are settled, repeated nonces are none where nothing is broken, and what is seen of or waits in the mempool is as much
 /// as the mempool, not as the history.
-const READ_WHOLE: [&str; 10] = [
+const READ_WHOLE: [&str; 11] = [
     // What lies above a place that was disturbed.
     "SCAN (subquery",
     "SCAN running",
     "SCAN event_doubts",
+    // No more coins than twice the inputs that are looked for among them.
+    "SCAN coins USING COVERING INDEX sqlite_autoindex_coins_1",
     "SCAN event_consumers",
     "SCAN repeated_nonces",
     "SCAN ledger_vault",

@@ -3,6 +3,7 @@
 use super::apply::Place;
 use super::books::Books;
 use super::first_look::FirstLook;
+use super::recall::Recall;
 use super::scripts::Deriver;
 use crate::{StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -11,6 +12,7 @@ use quorate_core::chain::BlockId;
 use quorate_core::ledger::{
     CheckedBlock, Match, Owner, VaultRow, highest_used, match_transactions,
 };
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 const HOLDERS: &str = "SELECT vault FROM coins WHERE txid = ?1 AND vout = ?2 ORDER BY vault";
@@ -110,8 +112,10 @@ impl WriteTx<'_> {
         deriver: &mut Deriver,
     ) -> Result<Vec<Match>, StorageError> {
         loop {
-            let matches = self.look_up(transactions, vaults)?;
+            let matches = self.look_up(transactions, vaults, &mut deriver.recall)?;
+            deriver.recall.found(&matches);
             let added = self.follow(&highest_used(&matches), deriver)?;
+            deriver.recall.derived(&added);
             let pays_new = |(_, tx): &(Txid, Transaction)| {
                 let mut outputs = tx.output.iter();
                 outputs.any(|output| added.contains(&output.script_pubkey))
@@ -126,7 +130,11 @@ impl WriteTx<'_> {
         &self,
         transactions: &[(Txid, Transaction)],
         vaults: Option<&BTreeSet<VaultRow>>,
+        recall: &mut Recall,
     ) -> Result<Vec<Match>, StorageError> {
+        let inputs = transactions.iter().map(|(_, tx)| tx.input.len()).sum();
+        recall.check(self, inputs)?;
+        let recall = RefCell::new(recall);
         let concerned = |vault: &VaultRow| vaults.is_none_or(|vaults| vaults.contains(vault));
         let shapes = self.ledger_shapes()?;
         let mut known = self.owners()?;
@@ -134,12 +142,15 @@ impl WriteTx<'_> {
             if !shapes.may_be_ours(script) {
                 return Ok(Vec::new());
             }
-            let mut owners = known.of(script)?;
+            let mut owners = recall.borrow_mut().owners(script, || known.of(script))?;
             owners.retain(|owner| concerned(&owner.vault));
             Ok(owners)
         };
         let mut statement = self.prepare(HOLDERS)?;
         let holders = |outpoint: &OutPoint| -> Result<Vec<VaultRow>, StorageError> {
+            if !recall.borrow().may_be_held(outpoint) {
+                return Ok(Vec::new());
+            }
             let key = (outpoint.txid.as_byte_array(), outpoint.vout);
             let rows = statement.query_map(key, |row| Ok(VaultRow(row.get(0)?)))?;
             let mut holders: Vec<VaultRow> = rows.collect::<Result<_, _>>()?;

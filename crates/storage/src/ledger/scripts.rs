@@ -1,6 +1,7 @@
 //! Scripts derived ahead, so that a block is matched by looking them up.
 
 use super::codec;
+use super::recall::Recall;
 use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::{Network, Script, ScriptBuf};
 use quorate_core::keychain::Keychain;
@@ -14,11 +15,12 @@ use std::fmt;
 
 const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
 
-/// The vaults needed for deriving more scripts, read from the database when one is needed and kept:
-/// most syncs need none.
+/// What a sync keeps at hand between its batches: the vaults needed for deriving more scripts, read from the
+/// database when one is needed (most syncs need none), and what it has looked up.
 pub struct Deriver {
     vaults: BTreeMap<VaultRow, Vault>,
     workers: &'static (dyn Workers + Sync),
+    pub(super) recall: Recall,
 }
 
 impl fmt::Debug for Deriver {
@@ -35,6 +37,7 @@ impl Deriver {
         Self {
             vaults: BTreeMap::new(),
             workers,
+            recall: Recall::default(),
         }
     }
 
