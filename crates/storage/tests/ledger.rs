@@ -246,3 +246,100 @@ fn an_older_ledger_gets_its_running_balances_and_days() {
     // It was at the tip before, so it is silent about the past and tells of what comes.
     assert_eq!(store.read(|tx| tx.last_event()).unwrap(), 0);
 }
+
+/// Everything that matching blocks writes, and with triggers also what they write.
+fn written(path: &std::path::Path) -> Vec<String> {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    let mut all = Vec::new();
+    for sql in [
+        "SELECT concat_ws(' ', id, vault, hex(txid), hex(raw), height, hex(block_hash), position, first_seen,
+             block_time, net, balance) FROM transactions ORDER BY id",
+        "SELECT concat_ws(' ', id, vault, hex(txid), vout, value, keychain, idx, coinbase, height,
+             hex(spent_by), spent_height) FROM coins ORDER BY id",
+        "SELECT concat_ws(' ', vault, confirmed_sat, pending_sat, coin_count) FROM balances ORDER BY vault",
+        "SELECT concat_ws(' ', vault, day, net) FROM ledger_days ORDER BY vault, day",
+        "SELECT concat_ws(' ', vault, hex(txid), vout, hex(script)) FROM payees ORDER BY vault, txid, vout",
+        "SELECT concat_ws(' ', vault, keychain, derived, used) FROM ledger_keychain ORDER BY vault, keychain",
+    ] {
+        let mut statement = conn.prepare(sql).unwrap();
+        let found = statement.query_map([], |row| row.get(0)).unwrap();
+        all.extend(found.map(Result::unwrap));
+    }
+    all
+}
+
+/// Blocks with payments, spends of them in the same block and later, one vault paying another.
+fn history(to: &[ScriptBuf; 2]) -> Vec<CheckedBlock> {
+    let stranger = |number| OutPoint::new(Txid::from_byte_array([number; 32]), 0);
+    let pays = |unique, number, who: usize| tx(unique, stranger(number), to[who].clone());
+    let (first, paying) = pays(1, 1, 0);
+    let (moved, moving) = tx(2, OutPoint::new(first, 0), to[1].clone());
+    let (_, staying) = pays(3, 2, 0);
+    let (second, later) = pays(4, 3, 1);
+    let (_, spending) = tx(
+        5,
+        OutPoint::new(moved, 0),
+        ScriptBuf::from_bytes(vec![0x51]),
+    );
+    let (_, both) = tx(6, OutPoint::new(second, 0), to[0].clone());
+    let mut parent = BlockHash::all_zeros();
+    let mut chain = Vec::new();
+    for (height, txs) in [
+        vec![paying, moving, staying],
+        vec![later],
+        vec![],
+        vec![spending, both],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let height = u32::try_from(height).unwrap();
+        let block = block(height, parent, 100 + height, txs);
+        parent = block.id().hash;
+        chain.push(block);
+    }
+    chain
+}
+
+#[test]
+fn a_first_look_writes_what_triggers_would_have() {
+    let homes = [false, true].map(|caught_up| {
+        let mut ledger = Ledger::new();
+        let other = vault([3, 4]);
+        let second = ledger
+            .store
+            .write(|tx| tx.ledger_add_vault(&other, Birth::Height(0)))
+            .unwrap();
+        let theirs = other.derive(Keychain::Receive, 7).unwrap().script_pubkey;
+        let chain = history(&[ledger.script(), theirs]);
+        let path = ledger.folder.path().join("q.db");
+        if caught_up {
+            let conn = rusqlite::Connection::open(&path).unwrap();
+            conn.execute("UPDATE ledger_vault SET caught_up = 1", [])
+                .unwrap();
+        }
+        let rows = BTreeSet::from([ledger.row, second]);
+        let mut deriver = Deriver::new(&Alone);
+        let mut at = None;
+        for blocks in chain.chunks(2) {
+            let matched = ledger
+                .store
+                .write_in_small_steps(|tx| tx.ledger_match_blocks(&rows, at, blocks, &mut deriver));
+            assert!(matched.unwrap().is_some());
+            at = blocks.last().map(CheckedBlock::id);
+            ledger.store.read(|tx| tx.ledger_audit()).unwrap();
+        }
+        // Who was caught up was told of it, so it went the usual way.
+        let told = ledger.store.read(|tx| tx.last_event()).unwrap() > 0;
+        assert_eq!(told, caught_up);
+        (written(&path), ledger)
+    });
+    let [(first_look, mut ledger), (usual, _)] = homes;
+    assert!(first_look.len() > 15, "{first_look:?}");
+    assert_eq!(first_look, usual);
+    // Triggers are back.
+    let (row, script) = (ledger.row, ledger.script());
+    ledger.mempool(vec![tx(9, OutPoint::new(Txid::all_zeros(), 9), script)]);
+    let balance = ledger.store.read(|tx| tx.ledger_balance(row)).unwrap();
+    assert_eq!(balance.pending.to_sat(), 1_000);
+}
