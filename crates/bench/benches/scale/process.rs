@@ -99,11 +99,7 @@ pub(crate) fn measured(command: &mut Command) -> Ran {
     let started = Instant::now();
     let mut child = command
         .stdout(Stdio::null())
-        .stderr(if std::env::var_os("TRACE").is_some() {
-            Stdio::inherit()
-        } else {
-            Stdio::piped()
-        })
+        .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
     let status = format!("/proc/{}/status", child.id());
