@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 /// The most that is read while looking for the end of a line.
 const LONGEST_LINE: u64 = 4096;
 
-/// How the passphrase is given.
+// How the passphrase is given.
 #[derive(clap::Args)]
 pub(crate) struct Source {
     /// Read the passphrase from this file descriptor: its first line

@@ -21,7 +21,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Shown as QR codes instead of written.
+// Shown as QR codes instead of written.
 #[derive(clap::Args)]
 pub(crate) struct Codes {
     /// Show QR codes, or write them: with -o into FILE.gif or FILE.svg (animated), FILE.png (one or

@@ -10,6 +10,7 @@ use quorate_core::text::escape;
 
 /// What addresses can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Hand out the next unused address of a vault
     ///

@@ -8,7 +8,6 @@ use crate::table::lines;
 use quorate_coordinator::Error;
 use quorate_core::text::escape;
 
-/// Show what a vault is worth, as of the last sync
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate balance family

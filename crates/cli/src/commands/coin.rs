@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 /// What coins can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// List the unspent coins of a vault, the largest first
     ///

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 /// What events can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Print what happened, a line each, the oldest first
     ///

@@ -13,10 +13,6 @@ use quorate_core::text::escape;
 use serde::Serialize;
 use topics::TOPICS;
 
-/// Explain a word, or what a vault or a policy means for its people
-///
-/// Without anything, lists the words. For a vault: who can spend when, and what happens if a key is lost
-/// or stolen.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate explain timelock

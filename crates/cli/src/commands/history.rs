@@ -9,11 +9,6 @@ use quorate_coordinator::view::{CounterpartyView, HistoryView, MovementView};
 use quorate_coordinator::{Error, MAX_PAGE, Page};
 use quorate_core::text::escape;
 
-/// Show what came into a vault and what was paid, as of the last sync
-///
-/// The newest first, unconfirmed ones before all others. The balance beside each is what the vault held
-/// after it. The fee is told where all coins that a transaction spends are the vault's. What was sent and
-/// is neither on the chain nor in the mempool stands where its time is, without a balance.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate history family

@@ -7,10 +7,6 @@ use bitcoin::Network;
 use quorate_coordinator::{Coordinator, Error};
 use quorate_core::text::escape;
 
-/// Make a data folder for vaults of one network
-///
-/// The folder holds the journal of what was done, what is known of the chain, and software keys if
-/// you make any. Each person has a folder of their own.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate init --network bitcoin

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 /// What the journal can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Show what was done with a vault
     #[command(after_help = "Examples:\n  quorate journal log family")]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 /// What labels can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Write a label; without words it is taken away
     ///

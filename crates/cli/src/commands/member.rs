@@ -9,6 +9,7 @@ use quorate_core::text::escape;
 
 /// What members can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Show this data folder's member id, to hand to a vault's owner
     ///

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// What policies can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// List the policies that come with quorate
     #[command(after_help = "Examples:\n  quorate policy list")]

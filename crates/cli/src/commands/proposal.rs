@@ -22,6 +22,7 @@ use quorate_core::text::escape;
 
 /// What proposals can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Propose a spend: choose coins, build the transaction, reserve the coins
     ///

@@ -13,6 +13,7 @@ use quorate_core::text::escape;
 use std::path::PathBuf;
 
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Show what a PSBT does, by your own copy of the vault alone
     ///

@@ -7,8 +7,8 @@ use quorate_coordinator::Error;
 use quorate_core::psbt::{ForeignPsbt, serialize_v2};
 use std::path::{Path, PathBuf};
 
-/// Where a PSBT goes and in which form. Base64 unless told otherwise: every coordinator and most
-/// signers read it, it survives mail and chat, and a person sees what it is.
+// Where a PSBT goes and in which form. Base64 unless told otherwise: every coordinator and most
+// signers read it, it survives mail and chat, and a person sees what it is.
 #[derive(clap::Args)]
 pub(crate) struct PsbtFile {
     /// The file to write; standard output otherwise

@@ -9,7 +9,6 @@ use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Print a completion script for a shell
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate completions bash > ~/.local/share/bash-completion/completions/quorate
@@ -19,7 +18,6 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Print the manual page, or write all pages into a folder
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate man | man -l -

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 /// What setting up consists of.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Begin: name the policy and the cosigners
     ///

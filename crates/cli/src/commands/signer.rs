@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 /// What the software signer can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Make a new key and show its words, once
     ///

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 /// What a simulated chain can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Mine blocks on the simulated chain
     #[command(after_help = "Examples:\n  quorate simulated mine 6 --node simulated")]

@@ -11,6 +11,7 @@ use quorate_core::text::escape;
 
 /// What chain sources can do.
 #[derive(Clone, Copy, clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Show each chain source: whether it answers, its chain, how it failed
     ///

@@ -12,12 +12,6 @@ use quorate_core::text::escape;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Write what a vault held, received and paid between two days
-///
-/// Opening balance, a line for each confirmed transaction, closing balance: opening and in, less out and
-/// fees, is closing, to the satoshi. A transaction belongs to the day of the time in its block's header
-/// (UTC), the one that block explorers show. Amounts in CSV are satoshi. What waits in the mempool isn't
-/// part of a statement.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate statement family --from 2026-01-01 --to 2026-12-31

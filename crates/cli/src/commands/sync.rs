@@ -12,15 +12,6 @@ use quorate_core::ledger::Birth;
 use quorate_core::text::escape;
 use std::path::PathBuf;
 
-/// Look at the chain: new payments, confirmations, reorgs
-///
-/// All vaults of the data folder are looked after at once. What was sent and got lost is handed to
-/// the network again. With --folder, a vault's journal is exchanged with other data folders
-/// instead: no chain source is asked.
-///
-/// An Electrum server learns which addresses belong together. electrums://HOST:PORT?cert=FILE trusts
-/// exactly the certificate in FILE, for a server of one's own; ?proxy=127.0.0.1:9050 goes through
-/// Tor.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate sync

@@ -21,6 +21,7 @@ use quorate_coordinator::Error;
 
 /// What vaults can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Create a vault from a policy and the cosigners' keys
     ///

@@ -16,11 +16,6 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use screen::Ui;
 
-/// Show balances, open proposals and news on one screen, kept up to date
-///
-/// The chain source is asked again and again in the background. Keys: arrows choose a proposal, Enter shows
-/// it and goes back, r asks the chain source now, q ends. Where standard output is no terminal, the screen
-/// is printed once.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   quorate watch

@@ -13,7 +13,7 @@ use quorate_core::spend::Wishes;
 use quorate_core::text::escape;
 use std::num::NonZeroUsize;
 
-/// What all of them take.
+// What all of them take.
 #[derive(clap::Args)]
 pub(crate) struct Common {
     /// The vault's name

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// What keys can do.
 #[derive(clap::Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Read a signer's key out of its file
     ///
