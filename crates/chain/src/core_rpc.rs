@@ -11,11 +11,13 @@ mod fees;
 mod http;
 mod json;
 mod limits;
+mod mempool;
+mod resolve;
 
 pub(crate) use http::{Endpoint, Login};
 
 use crate::address::Address;
-use crate::{Broadcast, ChainError, ChainSource, ChainStatus, foreign};
+use crate::{Broadcast, ChainError, ChainSource, ChainStatus, Waiting, foreign};
 use bitcoin::block::Header;
 use bitcoin::blockdata::constants::genesis_block;
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
@@ -180,6 +182,15 @@ struct ChainInfo {
     pruneheight: Option<u32>,
 }
 
+impl ChainInfo {
+    const fn tip(&self) -> BlockId {
+        BlockId {
+            height: self.blocks,
+            hash: self.bestblockhash,
+        }
+    }
+}
+
 /// What we read of `testmempoolaccept`.
 #[derive(Deserialize)]
 struct TestAccept {
@@ -219,10 +230,7 @@ impl ChainSource for CoreRpc {
         let syncing = info.initialblockdownload && network != Network::Regtest;
         Ok(ChainStatus {
             network,
-            tip: BlockId {
-                height: info.blocks,
-                hash: info.bestblockhash,
-            },
+            tip: info.tip(),
             pruned_below: info.pruned.then(|| info.pruneheight.unwrap_or(0)),
             syncing: syncing.then(|| info.verificationprogress.clamp(0.0, 1.0)),
         })
@@ -278,6 +286,10 @@ impl ChainSource for CoreRpc {
 
     fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError> {
         self.ask("getrawmempool", vec![json!(false)], self.limits.bulk)
+    }
+
+    fn waiting(&self) -> Result<Waiting, ChainError> {
+        self.listed()
     }
 
     fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError> {

@@ -39,6 +39,15 @@ pub struct ChainStatus {
     pub syncing: Option<f64>,
 }
 
+/// What waits in the mempool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Ids of all its transactions.
+    pub txids: Vec<Txid>,
+    /// The source's best block after they were listed.
+    pub tip: BlockId,
+}
+
 /// How a broadcast ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broadcast {
@@ -174,6 +183,14 @@ pub trait ChainSource: std::fmt::Debug + Send {
     fn block_hashes(&self, from: u32, count: u32) -> Result<Vec<BlockHash>, ChainError>;
     /// Ids of all transactions in the mempool.
     fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError>;
+    /// The same with the tip as it was after they were listed: where that is still the tip of before,
+    /// the list is of that chain.
+    fn waiting(&self) -> Result<Waiting, ChainError> {
+        Ok(Waiting {
+            txids: self.mempool_txids()?,
+            tip: self.status()?.tip,
+        })
+    }
     /// These mempool transactions; those gone meanwhile are left out.
     fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError>;
     /// What the source would say of `tx` without taking it: `Accepted`, or `Refused` with its words.

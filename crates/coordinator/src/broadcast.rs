@@ -82,9 +82,13 @@ impl Coordinator {
     ) -> Result<(), Error> {
         let now = self.now;
         let waiting: Vec<(String, Transaction)> = self.store.read(|tx| {
+            let in_flight = tx.proposals_in_flight()?;
+            if in_flight.is_empty() {
+                return Ok(Vec::new());
+            }
             let vaults = open_all(tx)?;
             let mut waiting = Vec::new();
-            for row in tx.proposals_in_flight()? {
+            for row in in_flight {
                 let Some(raw) = row.released.clone() else {
                     continue;
                 };

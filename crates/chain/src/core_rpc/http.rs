@@ -2,6 +2,7 @@
 //! a bound on every wait and on every answer, and credentials that no message can show.
 
 use super::Limits;
+use super::resolve::Digits;
 use crate::{ChainError, foreign};
 use bitcoin::base64::Engine as _;
 use bitcoin::base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use ureq::unversioned::transport::DefaultConnector;
 
 /// Where a node listens and how to log in.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(endpoint: Endpoint, limits: Limits) -> Self {
-        let agent = ureq::Agent::config_builder()
+        let config = ureq::Agent::config_builder()
             .proxy(None) // A node's password must not go to a proxy that the environment names.
             .http_status_as_error(false)
             .max_redirects(0)
@@ -79,8 +81,8 @@ impl Http {
             .timeout_per_read(Some(limits.silence))
             .timeout_per_write(Some(limits.silence))
             .timeout_global(Some(limits.whole))
-            .build()
-            .new_agent();
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Digits::default());
         Self {
             name: format!("Bitcoin Core at {}", endpoint.host_port),
             url: format!("http://{}/", endpoint.host_port),

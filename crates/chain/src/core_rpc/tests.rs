@@ -147,6 +147,7 @@ fn an_honest_node_is_read_over_one_connection() {
         chain.blocks(&hashes).unwrap()
     );
     assert_eq!(node.blocks(&[]).unwrap(), []);
+    assert_eq!(node.waiting().unwrap(), chain.waiting().unwrap());
     let txids = node.mempool_txids().unwrap();
     let mut asked = txids.clone();
     asked.insert(1, Txid::all_zeros());
@@ -288,6 +289,33 @@ fn t29_headers_and_transactions_that_are_not_what_was_asked_for_are_refused() {
         let reason = bad_answer(client(&fake).mempool_transactions(&txids[..1]));
         assert!(reason.contains(words), "{reason}");
     }
+}
+
+/// The list and the tip that it belongs to come in one answer.
+#[test]
+fn a_mempool_without_its_tip_is_refused() {
+    let info = regtest_info();
+    for (txids, info, words) in [
+        (json!([]), json!([]), "each other's"),
+        (info.clone(), json!([]), "each other's"),
+        (json!(["00"]), info.clone(), "not the JSON we expect"),
+        (json!(7), info.clone(), "a list of transaction ids"),
+        (json!([]), json!({ "chain": "regtest" }), "missing field"),
+    ] {
+        let fake = Fake::answering(move |method, _| match method {
+            "getrawmempool" => Ok(txids.clone()),
+            "getblockchaininfo" => Ok(info.clone()),
+            other => panic!("{other}"),
+        });
+        let reason = bad_answer(client(&fake).waiting());
+        assert!(reason.contains(words), "{reason}");
+    }
+    let fake = Fake::answering(|method, _| match method {
+        "getrawmempool" => Ok(json!([])),
+        _ => Err((-1, "no \u{1b}[2J".into())),
+    });
+    let reason = bad_answer(client(&fake).waiting());
+    assert!(reason.contains("it says: no \\u{1b}[2J"), "{reason}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::Failover;
 use super::breaker::Circuit;
-use crate::{Broadcast, ChainError, ChainSource, ChainStatus, ScriptSource, foreign};
+use crate::{Broadcast, ChainError, ChainSource, ChainStatus, ScriptSource, Waiting, foreign};
 use bitcoin::{Block, BlockHash, FeeRate, Transaction, Txid};
 use quorate_core::spend::Package;
 
@@ -34,6 +34,10 @@ impl ChainSource for Failover {
 
     fn mempool_txids(&self) -> Result<Vec<Txid>, ChainError> {
         self.ask(|source| source.mempool_txids())
+    }
+
+    fn waiting(&self) -> Result<Waiting, ChainError> {
+        self.ask(|source| source.waiting())
     }
 
     fn mempool_transactions(&self, txids: &[Txid]) -> Result<Vec<Transaction>, ChainError> {

@@ -83,6 +83,9 @@ fn a_real_node_is_read_through_reorg_and_restart() {
     assert_eq!(client.broadcast(&tx).unwrap(), Broadcast::Accepted);
     assert_eq!(client.test_accept(&tx).unwrap(), Broadcast::AlreadyKnown);
     assert_eq!(client.mempool_txids().unwrap(), [txid]);
+    let waiting = client.waiting().unwrap();
+    assert_eq!(waiting.txids, [txid]);
+    assert_eq!(waiting.tip, client.status().unwrap().tip);
     let stranger = bitcoin::Txid::all_zeros();
     let found = client.mempool_transactions(&[stranger, txid]).unwrap();
     assert_eq!(found, std::slice::from_ref(&tx));

@@ -8,7 +8,7 @@ use crate::{codes, input, terminal};
 use quorate_coordinator::Error;
 use quorate_core::text::escape;
 
-/// What addresses can do.
+// What addresses can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

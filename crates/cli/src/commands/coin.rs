@@ -10,7 +10,7 @@ use quorate_coordinator::Error;
 use quorate_core::text::escape;
 use std::collections::BTreeSet;
 
-/// What coins can do.
+// What coins can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

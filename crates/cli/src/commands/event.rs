@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// What events can do.
+// What events can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

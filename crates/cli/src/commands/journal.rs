@@ -10,7 +10,7 @@ use quorate_coordinator::view::VerifyView;
 use quorate_core::text::escape;
 use std::path::PathBuf;
 
-/// What the journal can do.
+// What the journal can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

@@ -9,7 +9,7 @@ use quorate_core::text::escape;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// What labels can do.
+// What labels can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

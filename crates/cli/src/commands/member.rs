@@ -7,7 +7,7 @@ use quorate_coordinator::Error;
 use quorate_coordinator::view::{MembersView, UnknownView};
 use quorate_core::text::escape;
 
-/// What members can do.
+// What members can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

@@ -1,5 +1,8 @@
 //! The commands, one file for each noun: its arguments, what it asks the coordinator, and how the
 //! view looks as text.
+//!
+//! What a command says of itself stands at its variant, where it is known before the arguments are defined.
+//! A doc comment on a struct of arguments or on an enum of verbs would take its place.
 
 mod address;
 mod balance;
@@ -43,20 +46,15 @@ pub(crate) enum Command {
     /// you make any. Each person has a folder of their own.
     Init(init::Args),
     /// Software keys: make, restore, show, sign
-    #[command(subcommand)]
-    Signer(signer::Command),
+    Signer(Noun<signer::Command>),
     /// Policies: who may spend, as templates for vaults
-    #[command(subcommand)]
-    Policy(policy::Command),
+    Policy(Noun<policy::Command>),
     /// Vaults: create, import, show, export
-    #[command(subcommand)]
-    Vault(vault::Command),
+    Vault(Noun<vault::Command>),
     /// Vaults between several people: invite, collect keys, attest
-    #[command(subcommand)]
-    Setup(setup::Command),
+    Setup(Noun<setup::Command>),
     /// Addresses to be paid at
-    #[command(subcommand)]
-    Address(address::Command),
+    Address(Noun<address::Command>),
     /// Look at the chain: new payments, confirmations, reorgs
     ///
     /// All vaults of the data folder are looked after at once. What was sent and got lost is handed to
@@ -68,8 +66,7 @@ pub(crate) enum Command {
     /// Tor.
     Sync(sync::Args),
     /// Where the chain is looked at: which sources answer, and what they say
-    #[command(subcommand)]
-    Source(source::Command),
+    Source(Noun<source::Command>),
     /// Show what a vault is worth, as of the last sync
     Balance(balance::Args),
     /// Show what came into a vault and what was paid, as of the last sync
@@ -86,20 +83,15 @@ pub(crate) enum Command {
     /// part of a statement.
     Statement(statement::Args),
     /// The coins a vault holds
-    #[command(subcommand)]
-    Coin(coin::Command),
+    Coin(Noun<coin::Command>),
     /// Words beside addresses, transactions, coins and keys
-    #[command(subcommand)]
-    Label(label::Command),
+    Label(Noun<label::Command>),
     /// Spends: propose, collect signatures, send
-    #[command(subcommand)]
-    Proposal(proposal::Command),
+    Proposal(Noun<proposal::Command>),
     /// Files of others: look at them without trusting anybody
-    #[command(subcommand)]
-    Psbt(psbt::Command),
+    Psbt(Noun<psbt::Command>),
     /// What was done in this data folder, signed and chained
-    #[command(subcommand)]
-    Journal(journal::Command),
+    Journal(Noun<journal::Command>),
     /// Show balances, open proposals and news on one screen, kept up to date
     ///
     /// The chain source is asked again and again in the background. Keys: arrows choose a proposal, Enter shows
@@ -107,14 +99,11 @@ pub(crate) enum Command {
     /// is printed once.
     Watch(watch::Args),
     /// What happened, numbered: for programs that act on it
-    #[command(subcommand)]
-    Event(event::Command),
+    Event(Noun<event::Command>),
     /// The data folders that take part in a vault, and whose entries count
-    #[command(subcommand)]
-    Member(member::Command),
+    Member(Noun<member::Command>),
     /// A chain in a file, for trying things out
-    #[command(subcommand)]
-    Simulated(simulated::Command),
+    Simulated(Noun<simulated::Command>),
     /// Play the whole story in a throw-away folder, step by step
     ///
     /// A 2-of-3 vault is set up, paid, spent from with two of three signatures and confirmed. Each step
@@ -136,30 +125,40 @@ pub(crate) enum Command {
     Reference,
 }
 
+// What can be done with a noun.
+//
+// As arguments, because only those are defined when they are needed: to define all verbs of all nouns at
+// each start takes longer than what many of them do.
+#[derive(clap::Args)]
+pub(crate) struct Noun<T: clap::Subcommand> {
+    #[command(subcommand)]
+    verb: T,
+}
+
 impl Command {
     /// Does it.
     pub(crate) fn run(self, context: &Context) -> Result<Answer, Error> {
         match self {
             Self::Init(args) => init::run(&args, context),
-            Self::Signer(command) => signer::run(command, context),
-            Self::Policy(command) => policy::run(command),
-            Self::Vault(command) => vault::run(command, context),
-            Self::Setup(command) => setup::run(command, context),
-            Self::Address(command) => address::run(command, context),
+            Self::Signer(noun) => signer::run(noun.verb, context),
+            Self::Policy(noun) => policy::run(noun.verb),
+            Self::Vault(noun) => vault::run(noun.verb, context),
+            Self::Setup(noun) => setup::run(noun.verb, context),
+            Self::Address(noun) => address::run(noun.verb, context),
             Self::Sync(args) => sync::run(&args, context),
-            Self::Source(command) => source::run(command, context),
+            Self::Source(noun) => source::run(noun.verb, context),
             Self::Balance(args) => balance::run(&args, context),
             Self::History(args) => history::run(&args, context),
             Self::Statement(args) => statement::run(&args, context),
-            Self::Coin(command) => coin::run(command, context),
-            Self::Label(command) => label::run(command, context),
-            Self::Proposal(command) => proposal::run(command, context),
-            Self::Psbt(command) => psbt::run(command, context),
-            Self::Journal(command) => journal::run(command, context),
+            Self::Coin(noun) => coin::run(noun.verb, context),
+            Self::Label(noun) => label::run(noun.verb, context),
+            Self::Proposal(noun) => proposal::run(noun.verb, context),
+            Self::Psbt(noun) => psbt::run(noun.verb, context),
+            Self::Journal(noun) => journal::run(noun.verb, context),
             Self::Watch(args) => watch::run(&args, context),
-            Self::Event(command) => event::run(command, context),
-            Self::Member(command) => member::run(command, context),
-            Self::Simulated(command) => simulated::run(command, context),
+            Self::Event(noun) => event::run(noun.verb, context),
+            Self::Member(noun) => member::run(noun.verb, context),
+            Self::Simulated(noun) => simulated::run(noun.verb, context),
             Self::Demo(args) => demo::run(&args, context),
             Self::Explain(args) => explain::run(&args, context),
             Self::Completions(args) => reference::completions(&args),

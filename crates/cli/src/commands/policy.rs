@@ -10,7 +10,7 @@ use quorate_core::text::escape;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What policies can do.
+// What policies can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

@@ -20,7 +20,7 @@ use quorate_coordinator::Error;
 use quorate_core::journal::Word;
 use quorate_core::text::escape;
 
-/// What proposals can do.
+// What proposals can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

@@ -9,7 +9,7 @@ use crate::output::Answer;
 use quorate_coordinator::Error;
 use std::path::PathBuf;
 
-/// What setting up consists of.
+// What setting up consists of.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

@@ -8,7 +8,7 @@ use quorate_chain::{ChainSource, Simulated};
 use quorate_coordinator::Error;
 use serde::Serialize;
 
-/// What a simulated chain can do.
+// What a simulated chain can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

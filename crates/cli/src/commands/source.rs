@@ -9,7 +9,7 @@ use quorate_coordinator::view::{SourceView, SourcesView};
 use quorate_coordinator::{Error, Kind};
 use quorate_core::text::escape;
 
-/// What chain sources can do.
+// What chain sources can do.
 #[derive(Clone, Copy, clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

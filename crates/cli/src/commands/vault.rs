@@ -19,7 +19,7 @@ use crate::origin;
 use crate::output::Answer;
 use quorate_coordinator::Error;
 
-/// What vaults can do.
+// What vaults can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {

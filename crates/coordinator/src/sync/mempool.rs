@@ -14,12 +14,13 @@ impl Run<'_> {
     pub(super) fn follow_mempool(&mut self) -> Result<Step, SyncError> {
         // The revision first: whoever writes after this has asked for a list at least as new.
         let mut revision = self.store.read(|tx| tx.ledger_revision())?;
-        let listed: BTreeSet<Txid> = self.source.mempool_txids()?.into_iter().collect();
+        let waiting = self.source.waiting()?;
         // The list is of the chain we know only if the chain is still the same after it: a
         // transaction that just went into a block isn't in the mempool any more.
-        if self.source.status()?.tip != self.report.tip {
+        if waiting.tip != self.report.tip {
             return Ok(Step::PlanAnew);
         }
+        let listed: BTreeSet<Txid> = waiting.txids.into_iter().collect();
         let difference = self.store.read(|tx| tx.mempool_difference(&listed))?;
         if !difference.gone.is_empty() {
             let dropped = self

@@ -12,7 +12,7 @@ use quorate_core::text::escape;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What keys can do.
+// What keys can do.
 #[derive(clap::Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {
