@@ -2,7 +2,7 @@
 
 use crate::ADDRESSES;
 use crate::figures::Figures;
-use crate::process::{Program, measured};
+use crate::process::{Program, timed};
 use bdk_bitcoind_rpc::Emitter;
 use bdk_bitcoind_rpc::bitcoincore_rpc::{Auth, Client, RpcApi};
 use bdk_wallet::file_store::Store;
@@ -215,7 +215,7 @@ fn nothing_new(
     let client = Node::program().with_file_name("bitcoin-cli");
     let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
     for _ in 0..rounds * 4 {
-        ours = ours.min(program.run(home, &["sync", "--node", url]).time);
+        ours = ours.min(timed(&mut program.command(home, &["sync", "--node", url])));
         let address = node.rpc_address();
         let mut command = Command::new(&client);
         command
@@ -224,7 +224,7 @@ fn nothing_new(
             .arg(format!("-rpcport={}", address.port()))
             .arg(format!("-rpccookiefile={}", node.cookie().display()))
             .arg("getblockchaininfo");
-        theirs = theirs.min(measured(&mut command).time);
+        theirs = theirs.min(timed(&mut command));
     }
     figures.line("quorate sync with nothing new, cold", ours);
     figures.line("bitcoin-cli getblockchaininfo", theirs);

@@ -77,6 +77,9 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent("quorate")
+            // They are made for each connection and filled with zeros: a short question needs no more.
+            .output_buffer_size(16 << 10)
+            .input_buffer_size(64 << 10)
             .timeout_connect(Some(limits.connect))
             .timeout_per_read(Some(limits.silence))
             .timeout_per_write(Some(limits.silence))
