@@ -25,7 +25,7 @@ use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::VaultRow;
 use quorate_core::vault::VaultId;
-use quorate_storage::{Deriver, LedgerVault, Store};
+use quorate_storage::{Deriver, LedgerVault, Look, Store};
 use std::collections::BTreeSet;
 
 /// Rounds in a row that may change nothing before we give up: each of them means that the source
@@ -248,21 +248,34 @@ impl Run<'_> {
         vaults: &[LedgerVault],
         status: &ChainStatus,
     ) -> Result<Step, SyncError> {
-        let dated = self.store.read(|tx| {
-            let mut dated = true;
+        let (source, now) = (self.source.name(), self.now);
+        let (dated, said) = self.store.read(|tx| {
+            let (mut dated, mut said) = (true, true);
             for vault in vaults {
-                dated &= tx
-                    .ledger_origin(vault.row)?
-                    .is_some_and(|o| o.time.is_some());
+                let origin = tx.ledger_origin(vault.row)?;
+                dated &= origin.as_ref().is_some_and(|o| o.time.is_some());
+                // A time to come was written when the clock was wrong.
+                let before = |at: u64| at <= now.into();
+                said &= origin.is_some_and(|o| {
+                    o.source.as_deref() == Some(source) && o.synced_at.is_some_and(before)
+                });
             }
-            Ok::<_, SyncError>(dated)
+            Ok::<_, SyncError>((dated, said))
         })?;
+        let look = Look {
+            tip: status.tip,
+            source: source.to_owned(),
+            at: now.into(),
+        };
+        // If only the time is new, there is nothing to wait for the disk for.
+        if self.store.looked(&look) && dated && said {
+            return Ok(Step::Done);
+        }
         let time = match dated {
             true => None,
             false => self.source.block_time(status.tip.height)?,
         };
         let rows = vaults.iter().map(|vault| vault.row).collect();
-        let (source, now) = (self.source.name(), self.now);
         self.store
             .write(|tx| tx.ledger_said(&rows, source, time, now))?;
         Ok(Step::Done)

@@ -13,6 +13,7 @@ mod events;
 mod fill;
 mod journal;
 mod ledger;
+mod look;
 mod migrate;
 mod open;
 mod setup;
@@ -30,6 +31,7 @@ pub use ledger::{
     Booked, CoinFilter, CoinOrder, Deriver, Difference, LedgerVault, Matched, Order, Origin,
     Reexamination, Rollback, Spot, Watched,
 };
+pub use look::Look;
 pub use migrate::SCHEMA_VERSION;
 pub use open::{Checkpointer, Store};
 pub use setup::{RevokedSlot, StoredJoin, StoredSetup, StoredSlot};

@@ -25,7 +25,7 @@ const STATEMENTS: usize = 256;
 #[derive(Debug)]
 pub struct Store {
     pub(crate) conn: Connection,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Store {

@@ -1,9 +1,11 @@
 //! Transactions as types: a function that only reads takes a [`ReadTx`], one that writes takes a
 //! [`WriteTx`], and the compiler sees to it that nothing is written outside the lock.
 
-use crate::{StorageError, Store};
+use crate::{Look, StorageError, Store};
 use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior};
+use std::cell::OnceCell;
 use std::ops::Deref;
+use std::path::Path;
 
 /// In pages of 4 KiB; SQLite's own figure.
 const SHORT_LOG: u32 = 1_000;
@@ -14,9 +16,26 @@ const LONG_LOG: u32 = 16_384;
 #[derive(Debug)]
 pub struct ReadTx<'a> {
     conn: &'a Connection,
+    /// The database's file, where it is a [`Store`]'s.
+    path: Option<&'a Path>,
+    look: OnceCell<Option<Look>>,
 }
 
 impl<'a> ReadTx<'a> {
+    const fn over(conn: &'a Connection, path: Option<&'a Path>) -> Self {
+        Self {
+            conn,
+            path,
+            look: OnceCell::new(),
+        }
+    }
+
+    /// The last look at the chain that found nothing new, read once.
+    pub(crate) fn last_look(&self) -> Option<&Look> {
+        let read = || self.path.and_then(Look::read);
+        self.look.get_or_init(read).as_ref()
+    }
+
     /// For the modules that own tables.
     pub(crate) fn conn(&self) -> &'a Connection {
         self.conn
@@ -34,8 +53,6 @@ pub struct WriteTx<'a> {
     read: ReadTx<'a>,
 }
 
-impl<'a> WriteTx<'a> {}
-
 impl<'a> Deref for WriteTx<'a> {
     type Target = ReadTx<'a>;
 
@@ -48,7 +65,7 @@ impl<'a> WriteTx<'a> {
     /// Over a transaction that the caller holds and commits.
     pub(crate) const fn over(conn: &'a Connection) -> Self {
         Self {
-            read: ReadTx { conn },
+            read: ReadTx::over(conn, None),
         }
     }
 }
@@ -63,7 +80,7 @@ impl Store {
             .conn
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(StorageError::from)?;
-        f(&ReadTx { conn: &tx })
+        f(&ReadTx::over(&tx, Some(&self.path)))
     }
 
     /// Runs `f` as the only writer and commits what it did; an `Err` (or a panic) undoes it all. `f`
@@ -86,7 +103,8 @@ impl Store {
     ) -> Result<T, E> {
         self.tune("MEMORY", LONG_LOG)?;
         let result = self.write(f);
-        self.tune("DEFAULT", SHORT_LOG)?;
+        // What became of the transaction is the answer; should these stay as they are, they cost memory only.
+        let _ = self.tune("DEFAULT", SHORT_LOG);
         result
     }
 
@@ -108,7 +126,7 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StorageError::from)?;
         let value = f(&WriteTx {
-            read: ReadTx { conn: &tx },
+            read: ReadTx::over(&tx, Some(&self.path)),
         })?;
         let Err(error) = commit(&tx) else {
             return Ok(value);

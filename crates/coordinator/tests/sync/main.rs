@@ -5,6 +5,7 @@ mod books;
 mod by_script;
 mod histories;
 mod home;
+mod looks;
 mod random;
 mod refusals;
 mod rescan;

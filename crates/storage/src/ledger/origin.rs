@@ -9,7 +9,7 @@ use quorate_core::ledger::{Birth, CheckedBlock, VaultRow};
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, BTreeSet};
 
-const ORIGIN: &str = "SELECT cursor_height, cursor_time, source, synced_at, rescan_to
+const ORIGIN: &str = "SELECT cursor_height, cursor_time, source, synced_at, rescan_to, cursor_hash
      FROM ledger_vault WHERE id = ?1 AND cursor_height IS NOT NULL";
 
 const RESCANS: &str = "SELECT id, cursor_height FROM ledger_vault
@@ -39,15 +39,29 @@ impl ReadTx<'_> {
     pub fn ledger_origin(&self, vault: VaultRow) -> Result<Option<Origin>, StorageError> {
         let mut statement = self.prepare(ORIGIN)?;
         let row = statement.query_row([vault.0], |row| {
-            Ok(Origin {
+            let origin = Origin {
                 height: row.get(0)?,
                 time: row.get(1)?,
                 source: row.get(2)?,
                 synced_at: row.get(3)?,
                 rescan_to: row.get(4)?,
-            })
+            };
+            Ok((origin, BlockHash::from_byte_array(row.get(5)?)))
         });
-        Ok(row.optional()?)
+        let row = row.optional()?;
+        Ok(row.map(|(origin, hash)| self.looked_again(origin, hash)))
+    }
+
+    /// What is known of these figures may have been seen once more since it was written.
+    fn looked_again(&self, mut origin: Origin, hash: BlockHash) -> Origin {
+        let height = origin.height;
+        if let Some(look) = self.last_look()
+            && look.tip == (BlockId { height, hash })
+            && Some(&look.source) == origin.source.as_ref()
+        {
+            origin.synced_at = origin.synced_at.max(Some(look.at));
+        }
+        origin
     }
 
     /// The vaults under rescan, each with the height it has come to.
