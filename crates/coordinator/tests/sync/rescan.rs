@@ -141,6 +141,29 @@ fn below_its_birth_a_vault_finds_what_it_never_saw() {
     assert!(home.balance(&first_vault().0).coins > before);
 }
 
+/// Above what it finds lie more lines than one statement reckons anew, and not a whole number of such.
+#[test]
+fn what_is_found_below_thousands_changes_each_figure_above() {
+    let world = World::new();
+    for _ in 0..3 {
+        world.pay(receive(0), 700);
+        world.mine();
+    }
+    for _ in 0..7 {
+        for _ in 0..333 {
+            world.pay(receive(1), 1_000);
+        }
+        world.mine();
+    }
+    let mut home = Home::empty();
+    home.add(&first_vault().0, Birth::Height(4));
+    home.sync(&world).unwrap();
+    assert_eq!(home.balance(&first_vault().0).coins, 2_331);
+    begin(&mut home, &world, 1, Some(Birth::Height(1)));
+    home.sync_and_check(&world);
+    assert_eq!(home.balance(&first_vault().0).coins, 2_334);
+}
+
 /// While the rescan stands still, the chain goes another way: nothing of the branch it left stays.
 #[test]
 fn t28_a_reorg_in_the_middle_of_a_rescan_leaves_nothing_behind() {

@@ -4,7 +4,7 @@
 
 use crate::{StorageError, WriteTx};
 use quorate_core::ledger::VaultRow;
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -25,8 +25,14 @@ const BEFORE: &str = "SELECT balance FROM transactions
     ORDER BY height DESC, position DESC LIMIT 1";
 const REBOOK: &str = "UPDATE transactions SET balance = running.held FROM
     (SELECT id, ?4 + sum(net) OVER (ORDER BY height, position) AS held FROM transactions
-     WHERE vault = ?1 AND (height, position) >= (?2, ?3)) AS running
+     WHERE vault = ?1 AND (height, position) >= (?2, ?3) AND (height, position) < (?5, ?6)) AS running
     WHERE running.id = transactions.id";
+const FURTHER: &str = "SELECT height, position FROM transactions
+    WHERE vault = ?1 AND (height, position) >= (?2, ?3)
+    ORDER BY height, position LIMIT 1 OFFSET ?4";
+
+/// Lines reckoned anew by one statement: what undoes it is kept in memory.
+const PIECE: u32 = 1_000;
 
 /// The figures of one batch.
 #[derive(Debug, Default)]
@@ -113,13 +119,25 @@ impl WriteTx<'_> {
     }
 
     /// Reckons what the vault held from `from` on.
-    pub(super) fn rebook(&self, vault: VaultRow, from: Spot) -> Result<(), StorageError> {
-        let before: Option<i64> = self
-            .prepare(BEFORE)?
-            .query_row((vault.0, from.0, from.1), |row| row.get(0))
-            .optional()?;
-        self.prepare(REBOOK)?
-            .execute((vault.0, from.0, from.1, before.unwrap_or(0)))?;
-        Ok(())
+    pub(super) fn rebook(&self, vault: VaultRow, mut from: Spot) -> Result<(), StorageError> {
+        let place = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        loop {
+            let further = self
+                .prepare(FURTHER)?
+                .query_row((vault.0, from.0, from.1, PIECE), place)
+                .optional()?;
+            let until: Spot = further.unwrap_or((u32::MAX, i64::MAX));
+            let before: Option<i64> = self
+                .prepare(BEFORE)?
+                .query_row((vault.0, from.0, from.1), |row| row.get(0))
+                .optional()?;
+            let held = before.unwrap_or(0);
+            self.prepare(REBOOK)?
+                .execute((vault.0, from.0, from.1, held, until.0, until.1))?;
+            match further {
+                Some(further) => from = further,
+                None => return Ok(()),
+            }
+        }
     }
 }
