@@ -3,7 +3,8 @@
 //!
 //! A write is `BEGIN IMMEDIATE` to `COMMIT`: one writer at a time, across threads and processes, and
 //! what it decides on is read inside the lock. Nothing slow belongs in there: no network, no
-//! signature checks. `synchronous=FULL` means that a write which returned `Ok` outlives a power cut.
+//! signature checks. `synchronous=FULL` means that a write which returned `Ok` outlives a power cut;
+//! the one exception is named by [`Safe`].
 //!
 //! Tables are grouped by module: each adds methods to [`ReadTx`] and [`WriteTx`].
 #![warn(missing_docs)]
@@ -36,4 +37,4 @@ pub use migrate::SCHEMA_VERSION;
 pub use open::{Checkpointer, Store};
 pub use setup::{RevokedSlot, StoredJoin, StoredSetup, StoredSlot};
 pub use sources::StoredSource;
-pub use tx::{ReadTx, WriteTx};
+pub use tx::{ReadTx, Safe, WriteTx};

@@ -91,6 +91,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0012_events.sql"),
         fill: None,
     },
+    Migration {
+        version: 13,
+        name: "one_index_less",
+        sql: include_str!("../migrations/0013_one_index_less.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

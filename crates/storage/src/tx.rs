@@ -47,6 +47,16 @@ impl<'a> ReadTx<'a> {
     }
 }
 
+/// When what was committed outlives a power cut. In the meantime other processes see it already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safe {
+    /// As soon as the commit returns.
+    OnDisk,
+    /// Once something is committed [`Safe::OnDisk`] after it. Before that a power cut takes back this and
+    /// what was committed after it, and nothing else: for what can be had again and nobody relies on.
+    WithTheNext,
+}
+
 /// The one writer. Reads through it (it is a [`ReadTx`] too) see its own changes.
 #[derive(Debug)]
 pub struct WriteTx<'a> {
@@ -99,18 +109,26 @@ impl Store {
     /// statement may change much. Meanwhile a [`Checkpointer`](crate::Checkpointer) should empty the log.
     pub fn write_in_small_steps<T, E: From<StorageError>>(
         &mut self,
+        safe: Safe,
         f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.tune("MEMORY", LONG_LOG)?;
+        self.tune(safe, "MEMORY", LONG_LOG)?;
         let result = self.write(f);
-        // What became of the transaction is the answer; should these stay as they are, they cost memory only.
-        let _ = self.tune("DEFAULT", SHORT_LOG);
+        // A fresh connection has them all; with none, no write comes after this one.
+        if self.tune(Safe::OnDisk, "DEFAULT", SHORT_LOG).is_err() {
+            self.reopen()?;
+        }
         result
     }
 
-    /// Where SQLite keeps what undoes a statement, and how many pages the log may have before the one who
-    /// commits has to empty it.
-    fn tune(&self, undo: &str, log: u32) -> Result<(), StorageError> {
+    /// When a commit is safe, where SQLite keeps what undoes a statement, and how many pages the log may have
+    /// before the one who commits has to empty it.
+    fn tune(&self, safe: Safe, undo: &str, log: u32) -> Result<(), StorageError> {
+        let level = match safe {
+            Safe::OnDisk => "FULL",
+            Safe::WithTheNext => "NORMAL",
+        };
+        self.conn.pragma_update(None, "synchronous", level)?;
         self.conn.pragma_update(None, "temp_store", undo)?;
         self.conn.pragma_update(None, "wal_autocheckpoint", log)?;
         Ok(())
@@ -237,5 +255,33 @@ mod tests {
         });
         assert!(matches!(result, Err(StorageError::Full)), "{result:?}");
         assert_eq!(get(&mut store), 0);
+    }
+
+    /// Only while such a batch is being written does a commit not wait for the disk.
+    #[test]
+    fn what_is_written_after_small_steps_is_safe_at_once() {
+        fn level(conn: &Connection) -> i64 {
+            let level = conn.pragma_query_value(None, "synchronous", |row| row.get(0));
+            level.unwrap()
+        }
+        const FULL: i64 = 2;
+        const NORMAL: i64 = 1;
+        let home = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&home.path().join("q.db")).unwrap();
+        for (safe, during) in [(Safe::WithTheNext, NORMAL), (Safe::OnDisk, FULL)] {
+            for fails in [false, true] {
+                let done = store.write_in_small_steps(safe, |tx| {
+                    assert_eq!(level(tx.conn()), during);
+                    set(tx, i64::from(fails))?;
+                    match fails {
+                        true => Err(StorageError::damaged("on purpose")),
+                        false => Ok(()),
+                    }
+                });
+                assert_eq!(done.is_err(), fails);
+                assert_eq!(level(&store.conn), FULL);
+                assert_eq!(get(&mut store), 0);
+            }
+        }
     }
 }

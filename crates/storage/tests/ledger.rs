@@ -17,7 +17,7 @@ use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Birth, CheckedBlock, TxStatus, VaultRow};
 use quorate_core::vault::Vault;
 use quorate_core::workers::Alone;
-use quorate_storage::{Deriver, StorageError, Store};
+use quorate_storage::{Deriver, Safe, StorageError, Store};
 use std::collections::BTreeSet;
 
 fn vault(seeds: [u8; 2]) -> Vault {
@@ -319,12 +319,15 @@ fn a_first_look_writes_what_triggers_would_have() {
                 .unwrap();
         }
         let rows = BTreeSet::from([ledger.row, second]);
+        // Such a batch needn't be safe at once.
+        let first = ledger.store.read(|tx| tx.ledger_is_first_look(&rows));
+        assert_eq!(first.unwrap(), !caught_up);
         let mut deriver = Deriver::new(&Alone);
         let mut at = None;
         for blocks in chain.chunks(2) {
-            let matched = ledger
-                .store
-                .write_in_small_steps(|tx| tx.ledger_match_blocks(&rows, at, blocks, &mut deriver));
+            let matched = ledger.store.write_in_small_steps(Safe::WithTheNext, |tx| {
+                tx.ledger_match_blocks(&rows, at, blocks, &mut deriver)
+            });
             assert!(matched.unwrap().is_some());
             at = blocks.last().map(CheckedBlock::id);
             ledger.store.read(|tx| tx.ledger_audit()).unwrap();

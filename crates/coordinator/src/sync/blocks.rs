@@ -6,7 +6,7 @@ use crate::threads::meanwhile;
 use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::{CheckedBlock, VaultRow};
-use quorate_storage::{Deriver, Matched, Store};
+use quorate_storage::{Deriver, Matched, Safe, Store};
 use std::collections::BTreeSet;
 
 /// Blocks in the first batch.
@@ -104,7 +104,13 @@ fn write(
     cursor: Option<BlockId>,
     now: u32,
 ) -> Result<Option<Matched>, SyncError> {
-    store.write_in_small_steps(|tx| {
+    // That a first look is done is committed after all of it. Until then nobody was told of anything, and what
+    // a power cut takes back is looked at again.
+    let safe = match store.read(|tx| tx.ledger_is_first_look(group))? {
+        true => Safe::WithTheNext,
+        false => Safe::OnDisk,
+    };
+    store.write_in_small_steps(safe, |tx| {
         let matched = tx.ledger_match_blocks(group, cursor, &batch.blocks, deriver)?;
         if matched.is_some() {
             tx.ledger_said(group, &batch.said_by, None, now)?;

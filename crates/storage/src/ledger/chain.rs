@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 /// anew.
 const WINDOW: u32 = 2016;
 
-const ABOVE: &str = "SELECT txid FROM transactions WHERE height > ?1";
+// CROSS JOIN keeps the vaults in the outer loop.
+const ABOVE: &str = "SELECT t.txid FROM ledger_vault v CROSS JOIN transactions t
+    ON t.vault = v.id AND t.height > ?1";
 
 /// What going back did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

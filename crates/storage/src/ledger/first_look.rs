@@ -5,7 +5,7 @@
 
 use super::books::Books;
 use super::codec;
-use crate::{StorageError, WriteTx};
+use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::Transaction;
 use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
@@ -51,6 +51,19 @@ pub(super) struct FirstLook<'a> {
     _untriggered: Untriggered<'a>,
 }
 
+impl ReadTx<'_> {
+    /// Whether all these vaults are looked at for the first time: nobody was told of a coin of theirs, and
+    /// nothing of theirs waits for a block.
+    pub fn ledger_is_first_look(&self, vaults: &BTreeSet<VaultRow>) -> Result<bool, StorageError> {
+        let mut usual = self.prepare(WAITING)?.exists([])?;
+        for vault in vaults {
+            usual |= self.prepare(TOLD)?.exists([vault.0])?;
+            usual |= self.prepare(STATUSES)?.exists([vault.0])?;
+        }
+        Ok(!usual)
+    }
+}
+
 impl<'a> FirstLook<'a> {
     /// Switches triggers off if all these vaults are looked at for the first time: then those that keep
     /// sums are the only ones that blocks would run.
@@ -58,12 +71,7 @@ impl<'a> FirstLook<'a> {
         tx: &WriteTx<'a>,
         vaults: &BTreeSet<VaultRow>,
     ) -> Result<Option<Self>, StorageError> {
-        let mut usual = tx.prepare(WAITING)?.exists([])?;
-        for vault in vaults {
-            usual |= tx.prepare(TOLD)?.exists([vault.0])?;
-            usual |= tx.prepare(STATUSES)?.exists([vault.0])?;
-        }
-        if usual {
+        if !tx.ledger_is_first_look(vaults)? {
             return Ok(None);
         }
         let conn = tx.conn();

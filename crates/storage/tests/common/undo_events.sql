@@ -1,4 +1,4 @@
--- Takes back what the newest migration made.
+-- Takes back what the two newest migrations made.
 DROP TRIGGER entries_told; DROP TRIGGER repeated_nonces_told; DROP TRIGGER judgements_told;
 DROP TRIGGER coins_seen; DROP TRIGGER coins_gone; DROP TRIGGER coins_moved; DROP TRIGGER coins_spent;
 DROP TRIGGER proposals_doubted; DROP TRIGGER submissions_doubted; DROP TRIGGER words_doubted;
@@ -13,3 +13,4 @@ DROP TRIGGER transactions_rebooked; DROP TABLE ledger_days; DROP INDEX transacti
 ALTER TABLE transactions DROP COLUMN block_time; ALTER TABLE transactions DROP COLUMN net;
 ALTER TABLE transactions DROP COLUMN balance;
 CREATE INDEX transactions_by_vault ON transactions (vault, height);
+CREATE INDEX transactions_by_height ON transactions (height) WHERE height IS NOT NULL;
