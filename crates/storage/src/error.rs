@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// Why the store could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
+    /// What was written as wholly new breaks a rule of its table, most likely because it is there already.
+    #[error("the ledger holds something already that was to be added; run `quorate sync` again")]
+    NotNew,
     /// Nothing is there yet.
     #[error("there is no quorate database at {}; create one with `quorate init`", path.display())]
     Missing {

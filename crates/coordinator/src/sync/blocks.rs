@@ -6,7 +6,7 @@ use crate::threads::meanwhile;
 use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::{CheckedBlock, VaultRow};
-use quorate_storage::{Deriver, Matched, Safe, Store};
+use quorate_storage::{Deriver, Matched, Safe, StorageError, Store};
 use std::collections::BTreeSet;
 
 /// Blocks in the first batch.
@@ -110,13 +110,23 @@ fn write(
         true => Safe::WithTheNext,
         false => Safe::OnDisk,
     };
-    store.write_in_small_steps(safe, |tx| {
-        let matched = tx.ledger_match_blocks(group, cursor, &batch.blocks, deriver)?;
-        if matched.is_some() {
-            tx.ledger_said(group, &batch.said_by, None, now)?;
+    let mut attempt = |deriver: &mut Deriver| {
+        store.write_in_small_steps(safe, |tx| {
+            let matched = tx.ledger_match_blocks(group, cursor, &batch.blocks, deriver)?;
+            if matched.is_some() {
+                tx.ledger_said(group, &batch.said_by, None, now)?;
+            }
+            Ok(matched)
+        })
+    };
+    match attempt(deriver) {
+        // Only a chain that repeats a transaction does this.
+        Err(SyncError::Storage(StorageError::NotNew)) => {
+            deriver.take_the_usual_way();
+            attempt(deriver)
         }
-        Ok(matched)
-    })
+        done => done,
+    }
 }
 
 /// Fetches at most `count` blocks; `chunk` becomes the number that the next batch should have.

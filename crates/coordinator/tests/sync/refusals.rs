@@ -2,7 +2,7 @@
 //! changed.
 
 use crate::home::{Home, first_vault, receive, second_vault};
-use crate::world::{Lie, World};
+use crate::world::{Lie, World, nobody};
 use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
 use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus};
 use quorate_coordinator::sync::{SyncError, sync_at};
@@ -169,4 +169,20 @@ impl ChainSource for Flapping {
     fn broadcast(&self, tx: &Transaction) -> Result<Broadcast, ChainError> {
         self.node().broadcast(tx)
     }
+}
+
+/// It can't be true, but it is no reason to stop, and not counted twice.
+#[test]
+fn a_transaction_shown_in_two_blocks_is_in_the_later_one() {
+    let world = World::new();
+    let paid = world.tx(&[world.foreign()], &[(receive(0), 1_000)]);
+    world.mine_these(vec![paid.clone()], nobody());
+    world.mine_empty(30);
+    world.mine_these(vec![paid], nobody());
+    let mut home = Home::new();
+    let report = home.sync(&world).unwrap();
+    assert_eq!(report.new_transactions, 1);
+    let balance = home.balance(&first_vault().0);
+    assert_eq!((balance.confirmed.to_sat(), balance.coins), (1_000, 1));
+    home.store.read(|tx| tx.ledger_audit()).unwrap();
 }

@@ -1,7 +1,7 @@
 //! Writing matches into the tables. A block has the last word: its transactions displace mempool
 //! transactions that spend the same coins. The other way round never happens.
 
-use super::books::Books;
+use super::books::{Books, Spot};
 use super::codec;
 use crate::{StorageError, WriteTx};
 use bitcoin::consensus::serialize;
@@ -87,9 +87,15 @@ impl WriteTx<'_> {
         let txid = found.txid.to_byte_array();
         // Looking first spares the serialization when it is known, which is the usual case for a
         // transaction that moves from the mempool to a block.
-        let known: Option<Option<[u8; 32]>> = self
-            .prepare("SELECT block_hash FROM transactions WHERE txid = ?1 AND vault = ?2")?
-            .query_row((txid, found.vault.0), |row| row.get(0))
+        let known: Option<(Option<[u8; 32]>, Option<Spot>)> = self
+            .prepare(
+                "SELECT block_hash, height, position FROM transactions
+                 WHERE txid = ?1 AND vault = ?2",
+            )?
+            .query_row((txid, found.vault.0), |row| {
+                let height: Option<u32> = row.get(1)?;
+                Ok((row.get(0)?, height.zip(row.get(2)?)))
+            })
             .optional()?;
         match known {
             None => {
@@ -113,8 +119,12 @@ impl WriteTx<'_> {
                 ))?;
                 Ok(true)
             }
-            Some(known) => {
+            Some((known, before)) => {
                 if hash.is_some() && known != hash {
+                    // Shown in two blocks, which can't be: the later one counts, and it only.
+                    if let Some(before) = before {
+                        books.disturb(found.vault, before);
+                    }
                     let (time, net, held) = book(books)?;
                     self.prepare(
                         "UPDATE transactions SET height = ?3, block_hash = ?4, position = ?5,

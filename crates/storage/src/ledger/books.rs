@@ -45,6 +45,8 @@ pub(super) struct Books {
     balances: BTreeMap<VaultRow, (i64, i64)>,
     /// The same by vault and day.
     days: BTreeMap<(VaultRow, u32), i64>,
+    /// How many transactions these were.
+    summed_up: u64,
 }
 
 impl Books {
@@ -70,17 +72,18 @@ impl Books {
         Ok(held)
     }
 
-    /// Forgets what a vault held last: it is looked up when it is needed again.
-    pub(super) fn close(&mut self, vault: VaultRow) {
-        self.last.remove(&vault);
-    }
-
     /// Counts what no trigger has seen: by how much a block's transaction changed what the vault holds, and
     /// the number of its coins.
     pub(super) fn sum_up(&mut self, vault: VaultRow, time: u32, net: i64, coins: i64) {
         let balance = self.balances.entry(vault).or_default();
         *balance = (balance.0 + net, balance.1 + coins);
         *self.days.entry((vault, time / DAY_SECONDS)).or_default() += net;
+        self.summed_up += 1;
+    }
+
+    /// How many transactions were counted that way.
+    pub(super) const fn summed_up(&self) -> u64 {
+        self.summed_up
     }
 
     /// Adds what was counted to what triggers add to: before the first of them runs again.

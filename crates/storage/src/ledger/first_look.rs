@@ -1,15 +1,18 @@
 //! A vault looked at for the first time: tens of thousands of rows that nobody knew, with no balance to be
 //! told of in between. The triggers that keep the sums cost as much as the rows, because a statement
 //! that runs one keeps a copy of each page it touches. Here they are switched off, the sums of the batch
-//! are kept in [`Books`] and written once. What isn't wholly new goes the usual way, with triggers.
+//! are kept in [`Books`] and written once, and rows are written many at a time. What isn't wholly new goes the
+//! usual way, with triggers. No honest chain repeats a transaction; that none does is left to the table's
+//! own rule, because asking first would cost a look-up for each.
 
 use super::books::Books;
+use super::bulk::{Bulk, ROWS, Values};
 use super::codec;
 use crate::{ReadTx, StorageError, WriteTx};
-use bitcoin::Transaction;
 use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
-use quorate_core::ledger::{CheckedBlock, Match, VaultRow};
+use bitcoin::{OutPoint, Transaction};
+use quorate_core::ledger::{CheckedBlock, Funded, Match, VaultRow};
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::collections::BTreeSet;
@@ -24,12 +27,12 @@ const STATUSES: &str = "SELECT 1 FROM script_status WHERE vault = ?1 LIMIT 1";
 const HELD: &str = "SELECT spent_by, value FROM coins WHERE vault = ?1 AND txid = ?2 AND vout = ?3";
 const SPENT: &str = "UPDATE coins SET spent_by = ?4, spent_height = ?5
     WHERE vault = ?1 AND txid = ?2 AND vout = ?3";
-const NEW_TRANSACTION: &str = "INSERT INTO transactions
-    (vault, txid, raw, height, block_hash, position, first_seen, block_time, net, balance)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9) ON CONFLICT (txid, vault) DO NOTHING";
-const NEW_COIN: &str =
-    "INSERT INTO coins (vault, txid, vout, value, keychain, idx, coinbase, height)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const NEW_TRANSACTIONS: &str = "INSERT INTO transactions
+    (vault, txid, raw, height, block_hash, position, first_seen, block_time, net, balance)";
+const NEW_COINS: &str =
+    "INSERT INTO coins (vault, txid, vout, value, keychain, idx, coinbase, height)";
+/// Coins that transactions waiting here may spend: looking among them for each new one must stay cheap.
+const FEW: usize = 32;
 
 /// No trigger runs until it is dropped.
 struct Untriggered<'a>(&'a Connection);
@@ -41,12 +44,33 @@ impl Drop for Untriggered<'_> {
     }
 }
 
+/// A transaction in a block that is to be written for a vault.
+pub(super) struct Placed<'b> {
+    /// Its position is that in the block.
+    pub(super) found: Match,
+    pub(super) transaction: &'b Transaction,
+    pub(super) block: &'b CheckedBlock,
+}
+
+impl Placed<'_> {
+    fn position(&self) -> i64 {
+        i64::try_from(self.found.position).unwrap_or(i64::MAX)
+    }
+
+    fn received(&self) -> Result<i64, StorageError> {
+        let values = self.found.funds.iter().map(|funded| funded.value);
+        values.map(codec::sat).sum()
+    }
+}
+
 /// Blocks being written for vaults that were never caught up. As long as it lives, no trigger runs.
-pub(super) struct FirstLook<'a> {
+pub(super) struct FirstLook<'a, 'b> {
     held: CachedStatement<'a>,
     spent: CachedStatement<'a>,
-    new_transaction: CachedStatement<'a>,
-    new_coin: CachedStatement<'a>,
+    transactions: Bulk<'a>,
+    coins: Bulk<'a>,
+    /// Wholly new as far as is known, each with the sum and the number of coins that it spends.
+    waiting: Vec<(Placed<'b>, i64, i64)>,
     // Dropped last.
     _untriggered: Untriggered<'a>,
 }
@@ -64,7 +88,7 @@ impl ReadTx<'_> {
     }
 }
 
-impl<'a> FirstLook<'a> {
+impl<'a, 'b> FirstLook<'a, 'b> {
     /// Switches triggers off if all these vaults are looked at for the first time: then those that keep
     /// sums are the only ones that blocks would run.
     pub(super) fn begin(
@@ -80,73 +104,88 @@ impl<'a> FirstLook<'a> {
         Ok(Some(Self {
             held: tx.prepare(HELD)?,
             spent: tx.prepare(SPENT)?,
-            new_transaction: tx.prepare(NEW_TRANSACTION)?,
-            new_coin: tx.prepare(NEW_COIN)?,
+            transactions: Bulk::prepare(tx, NEW_TRANSACTIONS, 10)?,
+            coins: Bulk::prepare(tx, NEW_COINS, 8)?,
+            waiting: Vec::with_capacity(ROWS),
             _untriggered: untriggered,
         }))
     }
 
-    /// Writes a match in a block. `false`, and nothing is written, if it isn't wholly new: its
-    /// transaction is known, or a coin that it spends is spent.
-    pub(super) fn apply(
+    /// Takes a match, to be written now or with the next ones. Returns it, and what came before it is written,
+    /// if it must go the usual way: a coin that it spends is spent.
+    ///
+    /// # Errors
+    /// [`StorageError::NotNew`] from here or from [`FirstLook::flush`] if a transaction is known already. Then
+    /// the whole batch must be undone and go the usual way.
+    pub(super) fn take(
         &mut self,
         tx: &WriteTx<'_>,
-        found: &Match,
-        transaction: &Transaction,
-        block: &CheckedBlock,
+        placed: Placed<'b>,
         books: &mut Books,
-    ) -> Result<bool, StorageError> {
-        let (vault, txid) = (found.vault, found.txid.to_byte_array());
-        let (height, time) = (block.id().height, block.time());
-        let position = i64::try_from(found.position).unwrap_or(i64::MAX);
-        let mut received = 0;
-        for funded in &found.funds {
-            received += codec::sat(funded.value)?;
+    ) -> Result<Option<Placed<'b>>, StorageError> {
+        if self.depends(&placed.found) {
+            self.flush(tx, books)?;
         }
-        let Some((spent, coins_spent)) = self.held(found)? else {
-            return Ok(false);
+        let Some((spent, coins)) = self.held(&placed.found)? else {
+            self.flush(tx, books)?;
+            return Ok(Some(placed));
         };
-        let net = received - spent;
-        let held = books.book(tx, vault, (height, position), net)?;
-        let inserted = self.new_transaction.execute((
-            vault.0,
-            txid,
-            serialize(transaction),
-            height,
-            block.id().hash.as_byte_array(),
-            position,
-            time,
-            net,
-            held,
-        ))?;
-        if inserted == 0 {
-            books.close(vault);
-            return Ok(false);
+        if !placed.found.spends.is_empty() {
+            tx.note_payees(placed.found.vault, &placed.found.txid, placed.transaction)?;
         }
-        for outpoint in &found.spends {
-            let coin = (outpoint.txid.to_byte_array(), outpoint.vout);
-            self.spent
-                .execute((vault.0, coin.0, coin.1, txid, height))?;
+        self.waiting.push((placed, spent, coins));
+        if self.waiting.len() == ROWS {
+            self.flush(tx, books)?;
         }
-        for funded in &found.funds {
-            let place = (codec::number(funded.keychain), funded.index);
-            self.new_coin.execute((
-                vault.0,
-                txid,
-                funded.vout,
-                codec::sat(funded.value)?,
-                place.0,
-                place.1,
-                found.coinbase,
-                height,
-            ))?;
+        Ok(None)
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(
+        &mut self,
+        tx: &WriteTx<'_>,
+        books: &mut Books,
+    ) -> Result<(), StorageError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut rows = Vec::with_capacity(waiting.len());
+        for (placed, spent, coins_spent) in &waiting {
+            let (vault, time) = (placed.found.vault, placed.block.time());
+            let net = placed.received()? - spent;
+            let spot = (placed.block.id().height, placed.position());
+            rows.push((placed, net, books.book(tx, vault, spot, net)?));
+            let received = i64::try_from(placed.found.funds.len()).unwrap_or(i64::MAX);
+            books.sum_up(vault, time, net, received - coins_spent);
         }
-        let received_coins = i64::try_from(found.funds.len()).unwrap_or(i64::MAX);
-        books.sum_up(vault, time, net, received_coins - coins_spent);
-        if !found.spends.is_empty() {
-            tx.note_payees(vault, &found.txid, transaction)?;
+        self.transactions.write(&rows, transaction)?;
+        for (placed, ..) in &waiting {
+            let (by, height) = (placed.found.txid.to_byte_array(), placed.block.id().height);
+            for coin in &placed.found.spends {
+                let vault = placed.found.vault.0;
+                let key = (coin.txid.to_byte_array(), coin.vout);
+                self.spent.execute((vault, key.0, key.1, by, height))?;
+            }
         }
-        Ok(true)
+        let coins: Vec<(&Placed<'_>, &Funded)> = waiting
+            .iter()
+            .flat_map(|(placed, ..)| placed.found.funds.iter().map(move |one| (placed, one)))
+            .collect();
+        self.coins.write(&coins, coin)
+    }
+
+    /// Whether a match can only be judged once what waits is written.
+    fn depends(&self, found: &Match) -> bool {
+        let touches = |outpoint: &OutPoint| {
+            self.waiting.iter().any(|(placed, ..)| {
+                placed.found.txid == outpoint.txid || placed.found.spends.contains(outpoint)
+            })
+        };
+        let spends: usize = self.waiting.iter().map(|w| w.0.found.spends.len()).sum();
+        let same = |placed: &Placed<'_>| {
+            (placed.found.txid, placed.found.vault) == (found.txid, found.vault)
+        };
+        self.waiting.iter().any(|(placed, ..)| same(placed))
+            || (!found.spends.is_empty() && found.spends.len() + spends > FEW)
+            || found.spends.iter().any(touches)
     }
 
     /// What a match spends: the sum, and the number of coins. `None` if one is spent already.
@@ -168,4 +207,35 @@ impl<'a> FirstLook<'a> {
         }
         Ok(Some((sum, count)))
     }
+}
+
+fn transaction(
+    (placed, net, held): &(&Placed<'_>, i64, i64),
+    row: &mut Values<'_, '_>,
+) -> Result<(), StorageError> {
+    let (id, time) = (placed.block.id(), placed.block.time());
+    row.give(placed.found.vault.0)?;
+    row.give(placed.found.txid.as_byte_array())?;
+    row.give(serialize(placed.transaction))?;
+    row.give(id.height)?;
+    row.give(id.hash.as_byte_array())?;
+    row.give(placed.position())?;
+    row.give(time)?;
+    row.give(time)?;
+    row.give(net)?;
+    row.give(held)
+}
+
+fn coin(
+    (placed, funded): &(&Placed<'_>, &Funded),
+    row: &mut Values<'_, '_>,
+) -> Result<(), StorageError> {
+    row.give(placed.found.vault.0)?;
+    row.give(placed.found.txid.as_byte_array())?;
+    row.give(funded.vout)?;
+    row.give(codec::sat(funded.value)?)?;
+    row.give(codec::number(funded.keychain))?;
+    row.give(funded.index)?;
+    row.give(placed.found.coinbase)?;
+    row.give(placed.block.id().height)
 }

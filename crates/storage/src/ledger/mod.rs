@@ -9,6 +9,7 @@
 mod apply;
 mod audit;
 mod books;
+mod bulk;
 mod chain;
 mod codec;
 mod first_look;

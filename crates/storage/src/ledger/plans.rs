@@ -50,6 +50,16 @@ fn statements(source: &str) -> Vec<String> {
         .filter(|text| verbs.iter().any(|verb| text.starts_with(verb)))
         .filter(|text| !text.contains("{columns}"))
         .map(|text| text.replace("\\\n", "\n"))
+        // Rows that `Bulk` writes: it adds their values.
+        .map(|text| {
+            match text.ends_with(')') && text.starts_with("INSERT ") && !text.contains("VALUES") {
+                true => {
+                    let columns = text.split(',').count();
+                    format!("{text} VALUES ({})", vec!["?"; columns].join(", "))
+                }
+                false => text,
+            }
+        })
         .collect()
 }
 

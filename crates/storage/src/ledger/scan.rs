@@ -2,7 +2,7 @@
 
 use super::apply::Place;
 use super::books::Books;
-use super::first_look::FirstLook;
+use super::first_look::{FirstLook, Placed};
 use super::recall::Recall;
 use super::scripts::Deriver;
 use crate::{StorageError, WriteTx};
@@ -74,31 +74,41 @@ impl WriteTx<'_> {
     ) -> Result<Matched, StorageError> {
         let mut matched = Matched::default();
         let mut books = Books::default();
-        let mut first_look = FirstLook::begin(self, vaults)?;
+        let mut first_look = match deriver.usual {
+            true => None,
+            false => FirstLook::begin(self, vaults)?,
+        };
         for block in blocks {
             let transactions = block.transactions();
             for found in self.find(transactions, Some(vaults), deriver)? {
-                let Some((_, tx)) = transactions.get(found.position) else {
+                let Some((_, transaction)) = transactions.get(found.position) else {
                     continue;
                 };
-                let placed = Match {
-                    position: block.position(found.position),
-                    ..found
+                let position = block.position(found.position);
+                let placed = Placed {
+                    found: Match { position, ..found },
+                    transaction,
+                    block,
                 };
-                if let Some(look) = &mut first_look {
-                    if look.apply(self, &placed, tx, block, &mut books)? {
-                        matched.new_transactions += 1;
-                        continue;
-                    }
-                    first_look = None;
+                let refused = match &mut first_look {
+                    Some(look) => look.take(self, placed, &mut books)?,
+                    None => Some(placed),
+                };
+                let Some(refused) = refused else { continue };
+                if first_look.take().is_some() {
                     books.write_sums(self)?;
                 }
-                let place = Place::Block(block.id());
-                let new = self.apply(&placed, tx, place, block.time(), &mut books)?;
+                let (found, place) = (&refused.found, Place::Block(block.id()));
+                let new = self.apply(found, transaction, place, block.time(), &mut books)?;
                 matched.new_transactions += u64::from(new);
+            }
+            // The next block may spend what this one made: it must be there.
+            if let Some(look) = &mut first_look {
+                look.flush(self, &mut books)?;
             }
         }
         drop(first_look);
+        matched.new_transactions += books.summed_up();
         books.settle(self)?;
         Ok(matched)
     }

@@ -1,5 +1,6 @@
 //! Scripts derived ahead, so that a block is matched by looking them up.
 
+use super::bulk::Bulk;
 use super::codec;
 use super::recall::Recall;
 use crate::{ReadTx, StorageError, WriteTx};
@@ -15,12 +16,16 @@ use std::fmt;
 
 const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
 
+const NEW_SCRIPTS: &str = "INSERT INTO scripts (vault, keychain, idx, script, likeness)";
+
 /// What a sync keeps at hand between its batches: the vaults needed for deriving more scripts, read from the
 /// database when one is needed (most syncs need none), and what it has looked up.
 pub struct Deriver {
     vaults: BTreeMap<VaultRow, Vault>,
     workers: &'static (dyn Workers + Sync),
     pub(super) recall: Recall,
+    /// Whether a first look was mistaken once: everything goes the usual way from then on.
+    pub(super) usual: bool,
 }
 
 impl fmt::Debug for Deriver {
@@ -38,7 +43,14 @@ impl Deriver {
             vaults: BTreeMap::new(),
             workers,
             recall: Recall::default(),
+            usual: false,
         }
+    }
+
+    /// After [`StorageError::NotNew`]: what was undone is forgotten, and taken for new no more.
+    pub fn take_the_usual_way(&mut self) {
+        self.recall = Recall::default();
+        self.usual = true;
     }
 
     fn vault(&mut self, tx: &ReadTx<'_>, row: VaultRow) -> Result<&Vault, StorageError> {
@@ -198,20 +210,20 @@ impl WriteTx<'_> {
         let Some((derived, needed)) = self.missing(row, keychain)? else {
             return Ok(Vec::new());
         };
-        let mut insert = self.prepare(
-            "INSERT INTO scripts (vault, keychain, idx, script, likeness) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
         let added = vault
             .scripts(keychain, derived..needed, workers)
             .map_err(|error| StorageError::Underivable {
                 vault: vault.id().to_string(),
                 reason: error.to_string(),
             })?;
-        for (index, script) in (derived..needed).zip(&added) {
-            let likeness = likeness(script, vault.network());
-            let keychain = codec::number(keychain);
-            insert.execute((row.0, keychain, index, script.as_bytes(), likeness))?;
-        }
+        let rows: Vec<(u32, &ScriptBuf)> = (derived..needed).zip(&added).collect();
+        Bulk::prepare(self, NEW_SCRIPTS, 5)?.write(&rows, |(index, script), values| {
+            values.give(row.0)?;
+            values.give(codec::number(keychain))?;
+            values.give(index)?;
+            values.give(script.as_bytes())?;
+            values.give(likeness(script, vault.network()))
+        })?;
         self.prepare("UPDATE ledger_keychain SET derived = ?3 WHERE vault = ?1 AND keychain = ?2")?
             .execute((row.0, codec::number(keychain), needed))?;
         Ok(added)
