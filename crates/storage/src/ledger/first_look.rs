@@ -27,20 +27,33 @@ const STATUSES: &str = "SELECT 1 FROM script_status WHERE vault = ?1 LIMIT 1";
 const HELD: &str = "SELECT spent_by, value FROM coins WHERE vault = ?1 AND txid = ?2 AND vout = ?3";
 const SPENT: &str = "UPDATE coins SET spent_by = ?4, spent_height = ?5
     WHERE vault = ?1 AND txid = ?2 AND vout = ?3";
-const NEW_TRANSACTIONS: &str = "INSERT INTO transactions
+// Fail: what a statement wrote before it failed need not be undone by itself, so nothing is kept for that.
+const NEW_TRANSACTIONS: &str = "INSERT OR FAIL INTO transactions
     (vault, txid, raw, height, block_hash, position, first_seen, block_time, net, balance)";
 const NEW_COINS: &str =
-    "INSERT INTO coins (vault, txid, vout, value, keychain, idx, coinbase, height)";
+    "INSERT OR FAIL INTO coins (vault, txid, vout, value, keychain, idx, coinbase, height)";
 /// Coins that transactions waiting here may spend: looking among them for each new one must stay cheap.
 const FEW: usize = 32;
 
-/// No trigger runs until it is dropped.
-struct Untriggered<'a>(&'a Connection);
+/// Until it is dropped, no trigger runs and no reference is checked. All that is written here refers to
+/// vaults that were read in the same transaction.
+struct Unchecked<'a>(&'a Connection);
 
-impl Drop for Untriggered<'_> {
+impl<'a> Unchecked<'a> {
+    fn begin(conn: &'a Connection) -> Result<Self, StorageError> {
+        // First, so that both are on again whatever happens.
+        let unchecked = Self(conn);
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+        Ok(unchecked)
+    }
+}
+
+impl Drop for Unchecked<'_> {
     fn drop(&mut self) {
-        // It only sets a flag; there is nothing that could fail.
+        // It only sets flags; there is nothing that could fail.
         let _ = (self.0).set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true);
+        let _ = (self.0).set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true);
     }
 }
 
@@ -72,7 +85,7 @@ pub(super) struct FirstLook<'a, 'b> {
     /// Wholly new as far as is known, each with the sum and the number of coins that it spends.
     waiting: Vec<(Placed<'b>, i64, i64)>,
     // Dropped last.
-    _untriggered: Untriggered<'a>,
+    _unchecked: Unchecked<'a>,
 }
 
 impl ReadTx<'_> {
@@ -98,16 +111,14 @@ impl<'a, 'b> FirstLook<'a, 'b> {
         if !tx.ledger_is_first_look(vaults)? {
             return Ok(None);
         }
-        let conn = tx.conn();
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
-        let untriggered = Untriggered(conn);
+        let unchecked = Unchecked::begin(tx.conn())?;
         Ok(Some(Self {
             held: tx.prepare(HELD)?,
             spent: tx.prepare(SPENT)?,
             transactions: Bulk::prepare(tx, NEW_TRANSACTIONS, 10)?,
             coins: Bulk::prepare(tx, NEW_COINS, 8)?,
             waiting: Vec::with_capacity(ROWS),
-            _untriggered: untriggered,
+            _unchecked: unchecked,
         }))
     }
 

@@ -16,7 +16,7 @@ use std::fmt;
 
 const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
 
-const NEW_SCRIPTS: &str = "INSERT INTO scripts (vault, keychain, idx, script, likeness)";
+const NEW_SCRIPTS: &str = "INSERT OR FAIL INTO scripts (vault, keychain, idx, script, likeness)";
 
 /// What a sync keeps at hand between its batches: the vaults needed for deriving more scripts, read from the
 /// database when one is needed (most syncs need none), and what it has looked up.
