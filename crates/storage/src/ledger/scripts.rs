@@ -24,6 +24,8 @@ pub struct Deriver {
     vaults: BTreeMap<VaultRow, Vault>,
     workers: &'static (dyn Workers + Sync),
     pub(super) recall: Recall,
+    /// How many scripts were derived.
+    pub(super) derived: u64,
     /// Whether a first look was mistaken once: everything goes the usual way from then on.
     pub(super) usual: bool,
 }
@@ -43,6 +45,7 @@ impl Deriver {
             vaults: BTreeMap::new(),
             workers,
             recall: Recall::default(),
+            derived: 0,
             usual: false,
         }
     }
@@ -196,6 +199,7 @@ impl WriteTx<'_> {
                 added.extend(self.derive_ahead(row, keychain, vault, workers)?);
             }
         }
+        deriver.derived += added.len() as u64;
         Ok(added)
     }
 
