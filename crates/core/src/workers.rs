@@ -26,9 +26,9 @@ impl Workers for Alone {
 }
 
 /// Fewer items than this aren't worth a thread.
-const SMALLEST: usize = 16;
+const SMALLEST: usize = 8;
 /// Pieces for each worker: one that others on the machine slow down then holds up less.
-const PIECES_EACH: usize = 4;
+const PIECES_EACH: usize = 8;
 
 /// Does `work` on `0..length` in pieces; the results stand in the order of the pieces.
 pub(crate) fn in_pieces<T: Send + Sync>(
@@ -78,11 +78,11 @@ mod tests {
 
     #[test]
     fn every_item_is_done_once_and_in_order_whoever_runs_it() {
-        for length in [0, 1, 15, 16, 17, 100, 500, 512] {
+        for length in [0, 1, 7, 8, 9, 15, 16, 17, 100, 500, 512] {
             let expected: Vec<usize> = (0..length).collect();
             for workers in [&Alone as &dyn Workers, &Careless] {
                 let pieces = in_pieces(workers, length, &|range| range.collect::<Vec<_>>());
-                assert!(pieces.len() <= 12, "{}", pieces.len());
+                assert!(pieces.len() <= 24, "{}", pieces.len());
                 assert_eq!(pieces.concat(), expected);
             }
         }
@@ -93,7 +93,7 @@ mod tests {
         let pieces =
             |workers: &dyn Workers, length| in_pieces(workers, length, &|range| range.len());
         assert_eq!(pieces(&Alone, 500), [500]);
-        assert_eq!(pieces(&Careless, 20), [20]);
-        assert_eq!(pieces(&Careless, 500).len(), 12);
+        assert_eq!(pieces(&Careless, 15), [15]);
+        assert_eq!(pieces(&Careless, 500).len(), 24);
     }
 }
