@@ -35,6 +35,11 @@ impl Workers for Threads {
             work();
         });
     }
+
+    fn begin(&self, job: Box<dyn FnOnce() + Send>) {
+        // Where no thread can be had, the job is dropped.
+        let _ = thread::Builder::new().spawn(job);
+    }
 }
 
 /// Does both at the same time, `aside` on a thread of its own; one after the other where none can be had.

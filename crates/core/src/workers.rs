@@ -10,6 +10,10 @@ pub trait Workers {
     fn count(&self) -> usize;
     /// Calls `job` with every number below `jobs` and returns when all calls have.
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync));
+    /// Begins a job that goes on after this has returned, or drops it: nobody may depend on it.
+    fn begin(&self, job: Box<dyn FnOnce() + Send>) {
+        drop(job);
+    }
 }
 
 /// The caller's own thread, one job after the other.

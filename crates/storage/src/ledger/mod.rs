@@ -6,6 +6,7 @@
 //! ledger's revision); if that is no longer so, another process was here, nothing is written, and the
 //! caller plans anew.
 
+mod ahead;
 mod apply;
 mod audit;
 mod books;

@@ -1,5 +1,6 @@
 //! Scripts derived ahead, so that a block is matched by looking them up.
 
+use super::ahead::Ahead;
 use super::bulk::Bulk;
 use super::codec;
 use super::recall::Recall;
@@ -8,13 +9,17 @@ use bitcoin::{Network, Script, ScriptBuf};
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Owner, VaultRow, scripts_needed};
 use quorate_core::spend::likeness;
-use quorate_core::vault::{Vault, VaultId};
+use quorate_core::vault::{Vault, VaultError, VaultId};
 use quorate_core::workers::{Alone, Workers};
 use rusqlite::{CachedStatement, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1 ORDER BY vault";
+
+/// From so many scripts at once on more are derived than asked for.
+const MANY: usize = 32;
 
 const NEW_SCRIPTS: &str = "INSERT OR FAIL INTO scripts (vault, keychain, idx, script, likeness)";
 
@@ -22,6 +27,8 @@ const NEW_SCRIPTS: &str = "INSERT OR FAIL INTO scripts (vault, keychain, idx, sc
 /// database when one is needed (most syncs need none), and what it has looked up.
 pub struct Deriver {
     vaults: BTreeMap<VaultRow, Vault>,
+    /// Address chains whose scripts are derived ahead.
+    ahead: BTreeMap<(VaultRow, Keychain), Ahead>,
     workers: &'static (dyn Workers + Sync),
     pub(super) recall: Recall,
     /// How many scripts were derived.
@@ -43,6 +50,7 @@ impl Deriver {
     pub fn new(workers: &'static (dyn Workers + Sync)) -> Self {
         Self {
             vaults: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             workers,
             recall: Recall::default(),
             derived: 0,
@@ -56,12 +64,46 @@ impl Deriver {
         self.usual = true;
     }
 
+    /// The scripts at these indexes. Many at a time are a busy vault's, which will ask for more: those are
+    /// derived while what was found is written.
+    fn scripts(
+        &mut self,
+        tx: &ReadTx<'_>,
+        row: VaultRow,
+        keychain: Keychain,
+        indexes: Range<u32>,
+    ) -> Result<Vec<ScriptBuf>, StorageError> {
+        let workers = self.workers;
+        let vault = self.vault(tx, row)?.clone();
+        let failed = |error| underivable(&vault, &error);
+        let chain = (row, keychain);
+        // What was undone may be asked for again.
+        let fits = |ahead: &Ahead| ahead.asked() == indexes.start;
+        if !self.ahead.get(&chain).is_some_and(fits) {
+            self.ahead.remove(&chain);
+            if indexes.len() < MANY {
+                return vault.scripts(keychain, indexes, workers).map_err(failed);
+            }
+        }
+        let ahead = self.ahead.entry(chain);
+        let ahead = ahead.or_insert_with(|| Ahead::new(&vault, keychain, indexes.start));
+        let count = indexes.end.saturating_sub(indexes.start);
+        ahead.take(count, workers).map_err(failed)
+    }
+
     fn vault(&mut self, tx: &ReadTx<'_>, row: VaultRow) -> Result<&Vault, StorageError> {
         use std::collections::btree_map::Entry;
         match self.vaults.entry(row) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(unknown) => Ok(unknown.insert(tx.ledger_stored_vault(row)?)),
         }
+    }
+}
+
+fn underivable(vault: &Vault, error: &VaultError) -> StorageError {
+    StorageError::Underivable {
+        vault: vault.id().to_string(),
+        reason: error.to_string(),
     }
 }
 
@@ -172,7 +214,7 @@ impl WriteTx<'_> {
             )?
             .execute((row.0, codec::number(keychain), index))?;
         if raised > 0 {
-            self.derive_ahead(row, keychain, vault, &Alone)?;
+            self.derive_ahead(row, keychain, vault)?;
             self.ledger_touch()?;
         }
         Ok(())
@@ -193,10 +235,13 @@ impl WriteTx<'_> {
                      WHERE vault = ?1 AND keychain = ?2 AND ifnull(used, -1) < ?3",
                 )?
                 .execute((row.0, codec::number(keychain), index))?;
-            if raised > 0 && self.missing(row, keychain)?.is_some() {
-                let workers = deriver.workers;
-                let vault = deriver.vault(self, row)?;
-                added.extend(self.derive_ahead(row, keychain, vault, workers)?);
+            if raised > 0
+                && let Some((derived, needed)) = self.missing(row, keychain)?
+            {
+                let scripts = deriver.scripts(self, row, keychain, derived..needed)?;
+                let network = deriver.vault(self, row)?.network();
+                self.put_scripts(row, keychain, derived, &scripts, network)?;
+                added.extend(scripts);
             }
         }
         deriver.derived += added.len() as u64;
@@ -209,28 +254,37 @@ impl WriteTx<'_> {
         row: VaultRow,
         keychain: Keychain,
         vault: &Vault,
-        workers: &dyn Workers,
-    ) -> Result<Vec<ScriptBuf>, StorageError> {
+    ) -> Result<(), StorageError> {
         let Some((derived, needed)) = self.missing(row, keychain)? else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let added = vault
-            .scripts(keychain, derived..needed, workers)
-            .map_err(|error| StorageError::Underivable {
-                vault: vault.id().to_string(),
-                reason: error.to_string(),
-            })?;
-        let rows: Vec<(u32, &ScriptBuf)> = (derived..needed).zip(&added).collect();
+        let scripts = vault.scripts(keychain, derived..needed, &Alone);
+        let scripts = scripts.map_err(|error| underivable(vault, &error))?;
+        self.put_scripts(row, keychain, derived, &scripts, vault.network())
+    }
+
+    fn put_scripts(
+        &self,
+        row: VaultRow,
+        keychain: Keychain,
+        from: u32,
+        scripts: &[ScriptBuf],
+        network: Network,
+    ) -> Result<(), StorageError> {
+        let rows: Vec<(u32, &ScriptBuf)> = (from..).zip(scripts).collect();
+        let until = rows
+            .last()
+            .map_or(from, |(index, _)| index.saturating_add(1));
         Bulk::prepare(self, NEW_SCRIPTS, 5)?.write(&rows, |(index, script), values| {
             values.give(row.0)?;
             values.give(codec::number(keychain))?;
             values.give(index)?;
             values.give(script.as_bytes())?;
-            values.give(likeness(script, vault.network()))
+            values.give(likeness(script, network))
         })?;
         self.prepare("UPDATE ledger_keychain SET derived = ?3 WHERE vault = ?1 AND keychain = ?2")?
-            .execute((row.0, codec::number(keychain), needed))?;
-        Ok(added)
+            .execute((row.0, codec::number(keychain), until))?;
+        Ok(())
     }
 
     /// From where to where an address chain must be derived, if it must.

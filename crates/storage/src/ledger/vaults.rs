@@ -8,7 +8,6 @@ use quorate_core::chain::BlockId;
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Birth, VaultRow};
 use quorate_core::vault::{Vault, VaultId};
-use quorate_core::workers::Alone;
 use rusqlite::OptionalExtension;
 
 /// A vault as the ledger sees it.
@@ -109,7 +108,7 @@ impl WriteTx<'_> {
         for keychain in Keychain::ALL {
             self.prepare("INSERT INTO ledger_keychain (vault, keychain) VALUES (?1, ?2)")?
                 .execute((row.0, codec::number(keychain)))?;
-            self.derive_ahead(row, keychain, vault, &Alone)?;
+            self.derive_ahead(row, keychain, vault)?;
         }
         self.ledger_touch()?;
         Ok(row)
