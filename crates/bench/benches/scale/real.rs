@@ -173,34 +173,40 @@ pub(crate) fn sync(program: &Program, blocks: u32, per_block: u32, rounds: usize
             serde_json::from_value(node.rpc("getblockhash", json!([height]))).expect("a hash")
         })
         .collect();
-    let (mut served, mut ours) = (Duration::MAX, Duration::MAX);
-    let mut kept = None;
-    for _ in 0..3 {
+    let (mut served, mut ours, mut theirs) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    let url = url.as_str();
+    let arguments = ["sync", "family", "--node", url];
+    for _ in 0..rounds {
         // The node hangs up on who is silent for half a minute.
         let mut bare = Bare::new(&node);
         let started = Instant::now();
         bare.read_blocks(&hashes);
         served = served.min(started.elapsed());
-        let fresh = tempfile::tempdir().expect("a temporary folder");
-        // The blocks before have nothing for the vault: nobody reads them.
-        program.vault(fresh.path(), first + 1);
-        let ran = program.run(fresh.path(), &["sync", "family", "--node", &url]);
-        ours = ours.min(ran.time);
-        kept = Some((fresh, ran));
+        let fresh = fresh(program, first);
+        ours = ours.min(timed(&mut program.command(fresh.path(), &arguments)));
+        theirs = theirs.min(bdk(&node, &descriptor, first));
     }
-    let (fresh, ran) = kept.expect("some rounds");
+    // Once more, to look at its memory.
+    let fresh = fresh(program, first);
+    let watched = program.run(fresh.path(), &arguments);
     figures.line("the node serves these blocks to a bare client", served);
     figures.line("quorate sync, whole process, new home", ours);
-    figures.memory("quorate sync", ran.memory, None);
+    figures.memory("quorate sync", watched.memory, None);
     figures.at_most("to the bare client", "sync", ours, served, 2.0);
-    let theirs = bdk(&node, &descriptor, first);
     figures.line(
         "bdk_bitcoind_rpc and bdk_wallet, kept every 100 blocks",
         theirs,
     );
     figures.at_least("faster than bdk", "sync", theirs, ours, 5.0);
-    nothing_new(program, &node, fresh.path(), &url, rounds, &mut figures);
+    nothing_new(program, &node, fresh.path(), url, rounds, &mut figures);
     figures
+}
+
+/// A new home. The blocks before the payments have nothing for the vault: nobody reads them.
+fn fresh(program: &Program, first: u32) -> tempfile::TempDir {
+    let fresh = tempfile::tempdir().expect("a temporary folder");
+    program.vault(fresh.path(), first + 1);
+    fresh
 }
 
 /// A sync when nothing has happened beside the node's own client asking one question.

@@ -104,6 +104,8 @@ pub(crate) fn look(
         ));
     }
     text.push_str(&origin::line(view.as_of.as_ref(), Context::now()?));
+    // What was seen of the sources is kept with it.
+    context.hand_back(coordinator);
     Answer::new(&view, text)
 }
 

@@ -3,14 +3,16 @@
 
 use crate::{ReadTx, StorageError};
 use rusqlite::{CachedStatement, ErrorCode, ToSql};
-use std::slice;
 
 /// Rows in one statement.
 pub(super) const ROWS: usize = 32;
+/// Rows in one of those for what is left.
+const FEW: usize = 4;
 
 /// Writes rows into one table.
 pub(super) struct Bulk<'a> {
     many: CachedStatement<'a>,
+    few: CachedStatement<'a>,
     one: CachedStatement<'a>,
 }
 
@@ -22,10 +24,14 @@ impl<'a> Bulk<'a> {
         columns: usize,
     ) -> Result<Self, StorageError> {
         let row = format!("({})", vec!["?"; columns].join(", "));
-        let many = vec![row.as_str(); ROWS].join(", ");
+        let prepare = |rows: usize| {
+            let rows = vec![row.as_str(); rows].join(", ");
+            tx.prepare(&format!("{insert} VALUES {rows}"))
+        };
         Ok(Self {
-            many: tx.prepare(&format!("{insert} VALUES {many}"))?,
-            one: tx.prepare(&format!("{insert} VALUES {row}"))?,
+            many: prepare(ROWS)?,
+            few: prepare(FEW)?,
+            one: prepare(1)?,
         })
     }
 
@@ -38,13 +44,17 @@ impl<'a> Bulk<'a> {
         rows: &[R],
         bind: impl Fn(&R, &mut Values<'_, 'a>) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
-        let whole = rows.chunks_exact(ROWS);
-        let rest = whole.remainder();
-        for rows in whole {
-            execute(&mut self.many, rows, &bind)?;
-        }
-        for row in rest {
-            execute(&mut self.one, slice::from_ref(row), &bind)?;
+        let mut rest = rows;
+        for (statement, count) in [
+            (&mut self.many, ROWS),
+            (&mut self.few, FEW),
+            (&mut self.one, 1),
+        ] {
+            let whole = rest.chunks_exact(count);
+            rest = whole.remainder();
+            for rows in whole {
+                execute(statement, rows, &bind)?;
+            }
         }
         Ok(())
     }
