@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Scripts that one takes upon itself at a time: the last ones are waited for.
-const PIECE: u32 = 8;
+const PIECE: u32 = 2;
 /// How far helpers derive beyond what was asked for; what is never asked for was derived in vain.
 const BEYOND: u32 = 128;
 

@@ -2,7 +2,7 @@
 //! was last looked at, and blocks of which only our transactions are known.
 
 use super::codec;
-use super::scan::Matched;
+use super::scan::{Matched, inputs};
 use super::scripts::Deriver;
 use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -127,6 +127,7 @@ impl WriteTx<'_> {
             return Ok(None);
         }
         let before = self.last_script()?;
+        deriver.recall.check(self, inputs(transactions))?;
         self.find(transactions, None, deriver)?;
         // Only what is new: else a round that comes to nothing would look like one that got on.
         if self.last_script()? != before {

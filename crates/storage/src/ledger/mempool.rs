@@ -4,7 +4,7 @@
 use super::apply::Place;
 use super::books::Books;
 use super::codec;
-use super::scan::Matched;
+use super::scan::{Matched, inputs};
 use super::scripts::Deriver;
 use crate::{ReadTx, StorageError, WriteTx};
 use bitcoin::hashes::Hash;
@@ -148,6 +148,7 @@ impl WriteTx<'_> {
         }
         let transactions = parents_first(transactions);
         let mut matched = Matched::default();
+        deriver.recall.check(self, inputs(&transactions))?;
         for found in self.find(&transactions, None, deriver)? {
             if let Some((_, tx)) = transactions.get(found.position) {
                 let new = self.apply(&found, tx, Place::Mempool, now, &mut Books::default())?;

@@ -5,6 +5,7 @@
 //! anew.
 
 use super::codec;
+use super::scripts::Shapes;
 use crate::{ReadTx, StorageError};
 use bitcoin::hashes::Hash;
 use bitcoin::{OutPoint, Script, ScriptBuf};
@@ -28,12 +29,14 @@ pub(super) struct Recall {
     /// Inputs asked about so far.
     asked: u64,
     owners: HashMap<ScriptBuf, Vec<Owner>>,
+    shapes: Shapes,
     /// Empty until the coins were worth reading.
     coins: Vec<u64>,
 }
 
 impl Recall {
-    /// Starts anew if another connection has written. `inputs` is how many outpoints are asked about now.
+    /// At the beginning of each transaction, in which nobody else can write: starts anew if another connection
+    /// has written. `inputs` is how many outpoints are asked about in it.
     pub(super) fn check(&mut self, tx: &ReadTx<'_>, inputs: usize) -> Result<(), StorageError> {
         let version = tx
             .conn()
@@ -44,6 +47,7 @@ impl Recall {
                 ..Self::default()
             };
         }
+        self.shapes = tx.ledger_shapes()?;
         if self.coins.is_empty() {
             self.asked += inputs as u64;
             let count: u64 = tx.prepare(HIGHEST)?.query_row([], |row| row.get(0))?;
@@ -73,6 +77,11 @@ impl Recall {
             word.is_none_or(|word| word >> (bit % 64) & 1 == 1)
         };
         bits(outpoint).into_iter().all(set)
+    }
+
+    /// Whether a script looks like one of a vault's.
+    pub(super) fn may_be_ours(&self, script: &Script) -> bool {
+        self.shapes.may_be_ours(script)
     }
 
     /// Whose a script is, asked of `look_up` if it isn't known.

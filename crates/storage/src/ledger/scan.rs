@@ -75,6 +75,8 @@ impl WriteTx<'_> {
         deriver: &mut Deriver,
     ) -> Result<Matched, StorageError> {
         let (mut matched, derived) = (Matched::default(), deriver.derived);
+        let inputs = blocks.iter().map(|block| inputs(block.transactions()));
+        deriver.recall.check(self, inputs.sum())?;
         let mut books = Books::default();
         let mut first_look = match deriver.usual {
             true => None,
@@ -117,7 +119,8 @@ impl WriteTx<'_> {
     }
 
     /// Matches a list of transactions against what is known, deriving on when a match moves the
-    /// lookahead, and then again if the list pays one of the new scripts. `vaults`: `None` for all.
+    /// lookahead, and then again if the list pays one of the new scripts. `vaults`: `None` for all. What the
+    /// deriver recalls must have been checked in this transaction.
     pub(super) fn find(
         &self,
         transactions: &[(Txid, Transaction)],
@@ -145,14 +148,11 @@ impl WriteTx<'_> {
         vaults: Option<&BTreeSet<VaultRow>>,
         recall: &mut Recall,
     ) -> Result<Vec<Match>, StorageError> {
-        let inputs = transactions.iter().map(|(_, tx)| tx.input.len()).sum();
-        recall.check(self, inputs)?;
         let recall = RefCell::new(recall);
         let concerned = |vault: &VaultRow| vaults.is_none_or(|vaults| vaults.contains(vault));
-        let shapes = self.ledger_shapes()?;
         let mut known = self.owners()?;
         let owners = |script: &Script| -> Result<Vec<Owner>, StorageError> {
-            if !shapes.may_be_ours(script) {
+            if !recall.borrow().may_be_ours(script) {
                 return Ok(Vec::new());
             }
             let mut owners = recall.borrow_mut().owners(script, || known.of(script))?;
@@ -172,6 +172,11 @@ impl WriteTx<'_> {
         };
         match_transactions(transactions, owners, holders)
     }
+}
+
+/// How many outpoints the transactions spend.
+pub(super) fn inputs(transactions: &[(Txid, Transaction)]) -> usize {
+    transactions.iter().map(|(_, tx)| tx.input.len()).sum()
 }
 
 /// Whether the blocks follow `cursor` and each other.
