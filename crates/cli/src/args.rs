@@ -110,6 +110,9 @@ mod tests {
                 check(below, &path);
             }
         }
-        check(&grammar(), "");
+        // What is deferred is defined by this.
+        let mut whole = grammar().disable_help_subcommand(true);
+        whole.build();
+        check(&whole, "");
     }
 }
