@@ -120,7 +120,7 @@ fn write(
         true => Safe::WithTheNext,
         false => Safe::OnDisk,
     };
-    let mut attempt = |deriver: &mut Deriver| {
+    or_the_usual_way(deriver, |deriver| {
         store.write_in_small_steps(safe, |tx| {
             let matched = tx.ledger_match_blocks(group, cursor, &batch.blocks, deriver)?;
             if matched.is_some() {
@@ -128,9 +128,16 @@ fn write(
             }
             Ok(matched)
         })
-    };
+    })
+}
+
+/// Matches once more if what was taken for wholly new isn't: a chain that shows a transaction in two blocks, or
+/// histories of a vault whose blocks were looked at before.
+pub(super) fn or_the_usual_way<T>(
+    deriver: &mut Deriver,
+    mut attempt: impl FnMut(&mut Deriver) -> Result<T, SyncError>,
+) -> Result<T, SyncError> {
     match attempt(deriver) {
-        // Only a chain that repeats a transaction does this.
         Err(SyncError::Storage(StorageError::NotNew)) => {
             deriver.take_the_usual_way();
             attempt(deriver)

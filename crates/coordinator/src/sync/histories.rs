@@ -7,6 +7,7 @@
 //! not belong together and the round is planned anew. If it hasn't, a contradiction is the
 //! source's fault.
 
+use super::blocks::or_the_usual_way;
 use super::proof::Proof;
 use super::{Run, Step, SyncError, SyncProgress};
 use bitcoin::{ScriptBuf, Transaction, Txid};
@@ -259,10 +260,11 @@ impl Run<'_> {
                 Some(block) => (block, &[][..]),
                 None => (tip, proof.path.as_slice()),
             };
-            let deriver = &mut self.deriver;
-            let matched = self
-                .store
-                .write(|tx| tx.ledger_match_sparse(revision, now, path, reached, deriver))?;
+            let store = &mut *self.store;
+            let matched = or_the_usual_way(&mut self.deriver, |deriver| {
+                Ok(store
+                    .write(|tx| tx.ledger_match_sparse(revision, now, path, reached, deriver))?)
+            })?;
             let Some((current, matched)) = matched else {
                 return Ok(Step::PlanAnew);
             };

@@ -2,8 +2,8 @@
 //! told of in between. The triggers that keep the sums cost as much as the rows, because a statement
 //! that runs one keeps a copy of each page it touches. Here they are switched off, the sums of the batch
 //! are kept in [`Books`] and written once, and rows are written many at a time. What isn't wholly new goes the
-//! usual way, with triggers. No honest chain repeats a transaction; that none does is left to the table's
-//! own rule, because asking first would cost a look-up for each.
+//! usual way, with triggers. Hardly ever is a transaction known already; that it isn't is left to the table's own
+//! rule, because asking first would cost a look-up for each.
 
 use super::books::Books;
 use super::bulk::{Bulk, ROWS, Values};
