@@ -13,6 +13,9 @@ use quorate_core::vault::Vault;
 use quorate_storage::{CoinFilter, CoinOrder, ReadTx, StoredVault};
 use std::collections::BTreeMap;
 
+/// Coins read beyond what is missing, so that the next ones needn't all be usable.
+const MARGIN: usize = 16;
+
 /// Where the coins of one spend come from.
 pub(super) struct Pool<'a> {
     pub(super) tx: &'a ReadTx<'a>,
@@ -55,10 +58,15 @@ impl Pool<'_> {
             let listed = self.tx.ledger_coins(self.ledger, filter, limit)?;
             let more = listed.len() == limit;
             let found = self.sort(listed, count, &usable)?;
-            if !more || found.coins.len() >= count {
+            let missing = count.saturating_sub(found.coins.len());
+            if !more || missing == 0 {
                 return Ok(Found { more, ..found });
             }
-            limit = limit.saturating_mul(2);
+            // A few that other proposals hold are no reason to read as many again.
+            limit = match missing <= count / 4 {
+                true => limit.saturating_add(2 * missing + MARGIN),
+                false => limit.saturating_mul(2),
+            };
         }
     }
 
