@@ -1,5 +1,6 @@
 //! Has the C++ library of the consensus checks linked into the program, where the compiler has it in that
-//! form: a start takes a fifth less, and the program runs where no C++ library is installed.
+//! form: a start takes a fifth less, and the program runs where no C++ library is installed. Who names the
+//! library to link (`CXXSTDLIB`) gets that one.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -8,7 +9,9 @@ const LIBRARY: &str = "libstdc++.a";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux")
+    println!("cargo::rerun-if-env-changed=CXXSTDLIB");
+    if env::var_os("CXXSTDLIB").is_none()
+        && env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux")
         && let (Some(library), Ok(folder)) = (find(), env::var("OUT_DIR"))
         && fs::copy(library, Path::new(&folder).join(LIBRARY)).is_ok()
     {

@@ -122,6 +122,10 @@ fn write(
     };
     or_the_usual_way(deriver, |deriver| {
         store.write_in_small_steps(safe, |tx| {
+            // Another sync may have ended meanwhile, and have told of them.
+            if safe == Safe::WithTheNext && !tx.ledger_is_first_look(group)? {
+                return Ok(None);
+            }
             let matched = tx.ledger_match_blocks(group, cursor, &batch.blocks, deriver)?;
             if matched.is_some() {
                 tx.ledger_said(group, &batch.said_by, None, now)?;
