@@ -23,6 +23,8 @@ pub(super) struct Ahead {
     shared: Arc<Shared>,
     /// The index asked for next.
     asked: u32,
+    /// Whether something couldn't be derived: then nothing is derived ahead any more.
+    failed: bool,
 }
 
 impl fmt::Debug for Ahead {
@@ -67,6 +69,7 @@ impl Ahead {
         Self {
             shared: Arc::new(shared),
             asked: start,
+            failed: false,
         }
     }
 
@@ -85,11 +88,21 @@ impl Ahead {
         workers: &dyn Workers,
     ) -> Result<Vec<ScriptBuf>, VaultError> {
         let wanted = self.asked..self.asked.saturating_add(count);
-        self.shared.call_helpers(wanted.end, workers);
-        while let Some(piece) = self.shared.take(wanted.end) {
-            self.shared.derive(piece);
-        }
-        let scripts = self.shared.collect(&wanted)?;
+        let shared = &self.shared;
+        let scripts = match self.failed {
+            true => shared
+                .vault
+                .scripts(shared.keychain, wanted.clone(), &Alone),
+            false => {
+                shared.call_helpers(wanted.end, workers);
+                while let Some(piece) = shared.take(wanted.end) {
+                    shared.derive(piece);
+                }
+                shared.collect(&wanted)
+            }
+        };
+        self.failed |= scripts.is_err();
+        let scripts = scripts?;
         self.asked = wanted.end;
         Ok(scripts)
     }
@@ -150,23 +163,17 @@ impl Shared {
                 }
             };
             drop(state);
-            let mut piece = match piece {
-                Some(piece) => piece,
-                None => match self.vault.scripts(self.keychain, from..until, &Alone) {
-                    Ok(piece) => piece,
-                    Err(error) => {
-                        let mut state = self.lock();
-                        state.next = wanted.start;
-                        state.pieces.clear();
-                        return Err(error);
-                    }
-                },
-            };
             // What lies beyond stays for the next time.
-            let rest = piece.split_off(piece.len().min((wanted.end - from) as usize));
-            if !rest.is_empty() {
-                let mut state = self.lock();
-                state.pieces.insert(wanted.end, (until, Some(rest)));
+            let end = until.min(wanted.end);
+            let (piece, beyond) = match piece {
+                Some(mut piece) => {
+                    let beyond = piece.split_off((end - from) as usize);
+                    (piece, Some(beyond))
+                }
+                None => (self.vault.scripts(self.keychain, from..end, &Alone)?, None),
+            };
+            if until > end {
+                self.lock().pieces.insert(end, (until, beyond));
             }
             scripts.extend(piece);
             from = until;
@@ -274,6 +281,21 @@ mod tests {
                     scripts.extend(ahead.take(count, workers).unwrap());
                 }
                 assert_eq!(scripts, all);
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_ones_are_derived_though_helpers_come_upon_the_end() {
+        let (vault, keychain) = (vault(), Keychain::Receive);
+        let start = (1 << 31) - 21;
+        let all = vault.scripts(keychain, start..start + 21, &Alone).unwrap();
+        for workers in [&Alone as &dyn Workers, &Threads(2), &Threads(3)] {
+            for counts in [[20, 1], [7, 14], [21, 0]] {
+                let mut ahead = Ahead::new(&vault, keychain, start);
+                let taken = counts.map(|count| ahead.take(count, workers).unwrap());
+                assert_eq!(taken.concat(), all);
+                assert!(ahead.take(1, workers).is_err());
             }
         }
     }
