@@ -17,9 +17,6 @@ const LARGEST_CHUNK: u32 = 200;
 /// for the write lock.
 const CHUNK_BYTES: u64 = 4 << 20;
 
-/// Scripts to be derived for each block from which on deriving is the work, and keeps all cores busy.
-const MANY_SCRIPTS: u64 = 10;
-
 /// Blocks that follow each other, and who gave them.
 struct Batch {
     from: u32,
@@ -32,7 +29,6 @@ impl Run<'_> {
     /// where those stand, so that no block is read twice.
     pub(super) fn follow_blocks(&mut self, status: &ChainStatus) -> Result<Step, SyncError> {
         let (mut ahead, mut checkpointer) = (None, None);
-        let mut derives = false;
         loop {
             let vaults = self.followed(status)?;
             let Some(last) = vaults.iter().min_by_key(|vault| next_height(vault)) else {
@@ -65,12 +61,7 @@ impl Run<'_> {
             let next = reached.height.saturating_add(1);
             let (store, deriver, now) = (&mut *self.store, &mut self.deriver, self.now);
             let (source, chunk) = (self.source, &mut self.chunk);
-            // While deriving takes every core, fetching more than can be written meanwhile only slows it down.
-            let most = match derives {
-                true => u32::try_from(batch.blocks.len()).unwrap_or(LARGEST_CHUNK),
-                false => LARGEST_CHUNK,
-            };
-            let mut fetch_next = || match count(next, most.min(*chunk)) {
+            let mut fetch_next = || match count(next, *chunk) {
                 0 => None,
                 count => Some(fetch(source, next, count, chunk)),
             };
@@ -91,7 +82,6 @@ impl Run<'_> {
             };
             self.report.blocks += batch.blocks.len() as u64;
             self.report.new_transactions += matched.new_transactions;
-            derives = matched.new_scripts > MANY_SCRIPTS * batch.blocks.len() as u64;
             (self.progress)(SyncProgress {
                 height: reached.height,
                 tip: status.tip.height,

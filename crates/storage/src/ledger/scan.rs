@@ -22,8 +22,6 @@ const HOLDERS: &str = "SELECT vault FROM coins WHERE txid = ?1 AND vout = ?2 ORD
 pub struct Matched {
     /// Transactions that were new to a vault.
     pub new_transactions: u64,
-    /// Scripts that had to be derived for them.
-    pub new_scripts: u64,
 }
 
 impl WriteTx<'_> {
@@ -74,7 +72,7 @@ impl WriteTx<'_> {
         vaults: &BTreeSet<VaultRow>,
         deriver: &mut Deriver,
     ) -> Result<Matched, StorageError> {
-        let (mut matched, derived) = (Matched::default(), deriver.derived);
+        let mut matched = Matched::default();
         let inputs = blocks.iter().map(|block| inputs(block.transactions()));
         deriver.recall.check(self, inputs.sum())?;
         let mut books = Books::default();
@@ -113,7 +111,6 @@ impl WriteTx<'_> {
         }
         drop(first_look);
         matched.new_transactions += books.summed_up();
-        matched.new_scripts = deriver.derived - derived;
         books.settle(self)?;
         Ok(matched)
     }

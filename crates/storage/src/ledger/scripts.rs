@@ -31,8 +31,6 @@ pub struct Deriver {
     ahead: BTreeMap<(VaultRow, Keychain), Ahead>,
     workers: &'static (dyn Workers + Sync),
     pub(super) recall: Recall,
-    /// How many scripts were derived.
-    pub(super) derived: u64,
     /// Whether a first look was mistaken once: everything goes the usual way from then on.
     pub(super) usual: bool,
 }
@@ -53,7 +51,6 @@ impl Deriver {
             ahead: BTreeMap::new(),
             workers,
             recall: Recall::default(),
-            derived: 0,
             usual: false,
         }
     }
@@ -244,7 +241,6 @@ impl WriteTx<'_> {
                 added.extend(scripts);
             }
         }
-        deriver.derived += added.len() as u64;
         Ok(added)
     }
 
