@@ -30,9 +30,9 @@ impl Workers for Alone {
 }
 
 /// Fewer items than this aren't worth a thread.
-const SMALLEST: usize = 8;
+const SMALLEST: usize = 16;
 /// Pieces for each worker: one that others on the machine slow down then holds up less.
-const PIECES_EACH: usize = 8;
+const PIECES_EACH: usize = 4;
 
 /// Does `work` on `0..length` in pieces; the results stand in the order of the pieces.
 pub(crate) fn in_pieces<T: Send + Sync>(
@@ -86,7 +86,7 @@ mod tests {
             let expected: Vec<usize> = (0..length).collect();
             for workers in [&Alone as &dyn Workers, &Careless] {
                 let pieces = in_pieces(workers, length, &|range| range.collect::<Vec<_>>());
-                assert!(pieces.len() <= 24, "{}", pieces.len());
+                assert!(pieces.len() <= 12, "{}", pieces.len());
                 assert_eq!(pieces.concat(), expected);
             }
         }
@@ -97,7 +97,7 @@ mod tests {
         let pieces =
             |workers: &dyn Workers, length| in_pieces(workers, length, &|range| range.len());
         assert_eq!(pieces(&Alone, 500), [500]);
-        assert_eq!(pieces(&Careless, 15), [15]);
-        assert_eq!(pieces(&Careless, 500).len(), 24);
+        assert_eq!(pieces(&Careless, 20), [20]);
+        assert_eq!(pieces(&Careless, 500).len(), 12);
     }
 }
