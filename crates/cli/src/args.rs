@@ -71,9 +71,16 @@ pub(crate) struct Global {
     pub(crate) json: bool,
 }
 
-/// The whole grammar, for completions, man pages and the reference.
+/// The grammar, for completions.
 pub(crate) fn grammar() -> clap::Command {
     Cli::command()
+}
+
+/// The same worked out, with all that is defined only when it is called; alike on every terminal.
+pub(crate) fn whole() -> clap::Command {
+    let mut root = grammar().term_width(100).disable_help_subcommand(true);
+    root.build();
+    root
 }
 
 #[cfg(test)]
@@ -110,9 +117,6 @@ mod tests {
                 check(below, &path);
             }
         }
-        // What is deferred is defined by this.
-        let mut whole = grammar().disable_help_subcommand(true);
-        whole.build();
-        check(&whole, "");
+        check(&whole(), "");
     }
 }

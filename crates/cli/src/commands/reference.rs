@@ -1,6 +1,6 @@
 //! What is made out of the grammar itself: completions, man pages, the reference.
 
-use crate::args::grammar;
+use crate::args::{grammar, whole};
 use crate::files;
 use crate::output::Answer;
 use clap_complete::Shell;
@@ -113,13 +113,6 @@ fn own(command: &clap::Command, is_below: bool) -> clap::Command {
         let hide = is_below && of_every_command.contains(&arg.get_id().as_str());
         if hide { arg.hide(true) } else { arg }
     })
-}
-
-/// The grammar worked out, the same on every terminal.
-fn whole() -> clap::Command {
-    let mut root = grammar().term_width(100).disable_help_subcommand(true);
-    root.build();
-    root
 }
 
 /// Every command that isn't hidden, with its name in full: `quorate-vault-create`.
