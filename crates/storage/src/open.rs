@@ -96,7 +96,7 @@ pub struct Checkpointer {
 impl Checkpointer {
     /// Moves what nobody reads any more. Whatever keeps it from that, nothing is lost: who commits later, or
     /// closes the database last, tries again.
-    pub fn run(&self) {
+    pub fn run(&mut self) {
         let _ = self
             .conn
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));

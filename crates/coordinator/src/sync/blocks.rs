@@ -1,5 +1,5 @@
 //! Blocks, in batches: fetched and checked with no transaction open, then matched and written in one, while
-//! the next batch is being fetched.
+//! the next batch is being fetched and what was committed before is moved from the log into the file.
 
 use super::{Run, Step, SyncError, SyncProgress, next_height, standing_at};
 use crate::threads::meanwhile;
@@ -68,12 +68,12 @@ impl Run<'_> {
             if self.report.blocks > 0 && checkpointer.is_none() {
                 checkpointer = store.checkpointer().ok();
             }
-            let checkpointer = checkpointer.as_ref();
             let (matched, fetched) = meanwhile(
                 || write(store, deriver, &batch, &group, cursor, now),
-                || {
-                    checkpointer.inspect(|checkpointer| checkpointer.run());
-                    fetch_next()
+                || match &mut checkpointer {
+                    // It waits for the disk most of the time.
+                    Some(checkpointer) => meanwhile(|| checkpointer.run(), fetch_next).1,
+                    None => fetch_next(),
                 },
             );
             ahead = fetched;
