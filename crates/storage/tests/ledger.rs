@@ -354,6 +354,12 @@ fn a_first_look_writes_what_triggers_would_have() {
         // Who was caught up was told of it, so it went the usual way.
         let told = ledger.store.read(|tx| tx.last_event()).unwrap() > 0;
         assert_eq!(told, caught_up);
+        // Rules of the tables too, which weren't checked at a first look.
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        let sound = conn.pragma_query_value(None, "integrity_check", |row| row.get::<_, String>(0));
+        assert_eq!(sound.unwrap(), "ok");
+        let dangling = conn.query_row("PRAGMA foreign_key_check", [], |_| Ok(()));
+        assert_eq!(dangling, Err(rusqlite::Error::QueryReturnedNoRows));
         (written(&path), ledger)
     });
     let [(first_look, mut ledger), (usual, _)] = homes;

@@ -4,7 +4,6 @@
 use super::books::{Books, Spot};
 use super::codec;
 use crate::{StorageError, WriteTx};
-use bitcoin::consensus::serialize;
 use bitcoin::hashes::Hash;
 use bitcoin::{OutPoint, Transaction, Txid};
 use quorate_core::chain::BlockId;
@@ -108,7 +107,7 @@ impl WriteTx<'_> {
                 .execute((
                     found.vault.0,
                     txid,
-                    serialize(tx),
+                    codec::raw(tx)?,
                     height,
                     hash,
                     position,

@@ -1,8 +1,9 @@
 //! Between SQLite's values and checked types. A value that doesn't fit was not written by us.
 
 use crate::StorageError;
+use bitcoin::consensus::Encodable;
 use bitcoin::hashes::Hash;
-use bitcoin::{Amount, BlockHash, OutPoint, Txid};
+use bitcoin::{Amount, BlockHash, OutPoint, Transaction, Txid};
 use quorate_core::chain::BlockId;
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Coin, Spent};
@@ -33,6 +34,15 @@ pub(super) fn keychain(row: &Row<'_>, column: usize) -> rusqlite::Result<Keychai
     Keychain::from_index(index).ok_or_else(|| {
         Error::FromSqlConversionFailure(column, Type::Integer, "no such keychain".into())
     })
+}
+
+/// How a transaction is stored.
+pub(super) fn raw(transaction: &Transaction) -> Result<Vec<u8>, StorageError> {
+    // At once as large as it gets: a sync writes tens of thousands.
+    let mut raw = Vec::with_capacity(transaction.total_size());
+    let written = transaction.consensus_encode(&mut raw);
+    written.map_err(|error| StorageError::damaged(format!("a transaction: {error}")))?;
+    Ok(raw)
 }
 
 /// How a keychain is stored.
