@@ -122,7 +122,7 @@ impl Holders {
         let Some(stored) = tx.proposal(id)? else {
             return Ok(None);
         };
-        let Some(row) = tx.vaults()?.into_iter().find(|row| row.id == stored.vault) else {
+        let Some(row) = tx.vault(stored.vault)? else {
             return Ok(None);
         };
         let vault = Coordinator::open_vault(&row)?;

@@ -82,10 +82,7 @@ impl Coordinator {
             )
             .hint("name another home with --home"));
         }
-        let there = self.store.read(|tx| {
-            let mut rows = tx.vaults()?.into_iter();
-            Ok::<_, Error>(rows.find(|row| row.id == vault.id()))
-        })?;
+        let there = self.store.read(|tx| tx.vault(vault.id()))?;
         let name = match there {
             Some(row) => row.name,
             None => {

@@ -3,7 +3,8 @@
 //! over again. After that point nothing is undone, only observed.
 
 use crate::facts::Known;
-use crate::proposal::{load, open_all, vault_of};
+use crate::opened::Opened;
+use crate::proposal::load;
 use crate::threads::Threads;
 use crate::view::{BroadcastView, SyncView};
 use crate::{Coordinator, Error, Moment, find};
@@ -86,13 +87,13 @@ impl Coordinator {
             if in_flight.is_empty() {
                 return Ok(Vec::new());
             }
-            let vaults = open_all(tx)?;
+            let mut vaults = Opened::new(tx);
             let mut waiting = Vec::new();
             for row in in_flight {
                 let Some(raw) = row.released.clone() else {
                     continue;
                 };
-                let (_, vault) = vault_of(&vaults, row.vault)?;
+                let (_, vault) = vaults.get(row.vault)?;
                 let known = Known::load(tx, vault, row, now)?;
                 if known.facts.place == Place::Nowhere && status(&known.facts) == Status::Broadcast
                 {

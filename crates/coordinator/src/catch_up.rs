@@ -74,11 +74,8 @@ impl Coordinator {
     }
 
     fn vault_name(&mut self, id: quorate_core::vault::VaultId) -> Result<String, Error> {
-        let rows = self.store.read(|tx| tx.vaults())?;
-        Ok(rows
-            .into_iter()
-            .find(|row| row.id == id)
-            .map_or_else(|| id.to_string(), |row| row.name))
+        let row = self.store.read(|tx| tx.vault(id))?;
+        Ok(row.map_or_else(|| id.to_string(), |row| row.name))
     }
 }
 

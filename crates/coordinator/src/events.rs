@@ -5,13 +5,13 @@
 
 use crate::facts::status_of;
 use crate::journal::summary_of;
+use crate::opened::Opened;
 use crate::view::{ConsumerView, ConsumersView, EventView, EventsView};
 use crate::{Coordinator, Error};
 use bitcoin::Address;
 use quorate_core::proposal::{ProposalId, Status};
 use quorate_core::text::check_name;
-use quorate_core::vault::Vault;
-use quorate_storage::{ReadTx, StoredEvent, StoredVault, WriteTx};
+use quorate_storage::{ReadTx, StoredEvent, WriteTx};
 
 /// Events read at once.
 const PAGE: usize = 1_000;
@@ -20,19 +20,14 @@ const BATCH: usize = 50;
 
 /// Tells the status of a proposal that something was just said about.
 pub(crate) fn settle_one(tx: &WriteTx<'_>, id: ProposalId, now: u64) -> Result<(), Error> {
-    let vaults = tx.vaults()?;
-    settle(tx, &vaults, id, now)
-}
-
-fn settle(tx: &WriteTx<'_>, vaults: &[StoredVault], id: ProposalId, now: u64) -> Result<(), Error> {
     let Some(head) = tx.proposal_head(id)? else {
         // Its opening doesn't count, or isn't here: when it comes to count, that raises the doubt again.
         return Ok(tx.undoubt(id)?);
     };
-    let Some(row) = vaults.iter().find(|row| row.id == head.vault) else {
+    let Some(row) = tx.vault(head.vault)? else {
         return Ok(());
     };
-    let status = Coordinator::open_vault(row).and_then(|vault| status_of(tx, &vault, &head, now));
+    let status = Coordinator::open_vault(&row).and_then(|vault| status_of(tx, &vault, &head, now));
     match status {
         Ok(status) => {
             let can_expire = matches!(
@@ -60,10 +55,8 @@ impl Coordinator {
         let doubted = self.store.read(|tx| tx.doubted_proposals(now))?;
         // A few at a time: others wait for the lock.
         for some in doubted.chunks(BATCH) {
-            self.store.write(|tx| {
-                let vaults = tx.vaults()?;
-                some.iter().try_for_each(|id| settle(tx, &vaults, *id, now))
-            })?;
+            self.store
+                .write(|tx| some.iter().try_for_each(|id| settle_one(tx, *id, now)))?;
         }
         Ok(())
     }
@@ -138,16 +131,12 @@ fn check_consumer(name: &str) -> Result<(), Error> {
 }
 
 fn page(tx: &ReadTx<'_>, after: u64, limit: usize) -> Result<EventsView, Error> {
-    let mut vaults = Vec::new();
-    for row in tx.vaults()? {
-        let vault = Coordinator::open_vault(&row)?;
-        vaults.push((row, vault));
-    }
+    let mut vaults = Opened::new(tx);
     let events = tx.events_after(after, limit)?;
     Ok(EventsView {
         events: events
             .iter()
-            .map(|event| view(tx, &vaults, event))
+            .map(|event| view(tx, &mut vaults, event))
             .collect::<Result<_, Error>>()?,
         last: tx.last_event()?,
     })
@@ -155,10 +144,12 @@ fn page(tx: &ReadTx<'_>, after: u64, limit: usize) -> Result<EventsView, Error> 
 
 fn view(
     tx: &ReadTx<'_>,
-    vaults: &[(StoredVault, Vault)],
+    vaults: &mut Opened<'_, '_>,
     event: &StoredEvent,
 ) -> Result<EventView, Error> {
-    let known = vaults.iter().find(|(row, _)| Some(row.id) == event.vault);
+    // One that can't be read keeps nobody from the rest.
+    let known = event.vault.map(|id| vaults.find(id).ok().flatten());
+    let known = known.flatten();
     let script = match (event.vault, event.place) {
         (Some(vault), Some((keychain, index))) => match tx.ledger_row(vault)? {
             Some(row) => tx.ledger_script(row, keychain, index)?,

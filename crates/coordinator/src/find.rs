@@ -22,10 +22,15 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-pub(crate) fn vault(mut rows: Vec<StoredVault>, given: &str) -> Result<StoredVault, Error> {
-    if let Some(place) = rows.iter().position(|row| row.name == given) {
-        return Ok(rows.swap_remove(place));
+/// The vault that is called so, or whose id begins so: 6 digits or more, as long as only one does.
+pub(crate) fn vault(tx: &ReadTx<'_>, given: &str) -> Result<StoredVault, Error> {
+    match tx.vault_named(given)? {
+        Some(row) => Ok(row),
+        None => vault_like(tx.vaults()?, given),
     }
+}
+
+fn vault_like(mut rows: Vec<StoredVault>, given: &str) -> Result<StoredVault, Error> {
     let by_id = |row: &StoredVault| {
         given.len() >= 6 && row.id.to_string().starts_with(&given.to_lowercase())
     };
@@ -65,9 +70,8 @@ pub(crate) fn vault(mut rows: Vec<StoredVault>, given: &str) -> Result<StoredVau
 }
 
 /// The vault with this id.
-pub(crate) fn vault_by_id(rows: Vec<StoredVault>, id: VaultId) -> Result<StoredVault, Error> {
-    let found = rows.into_iter().find(|row| row.id == id);
-    found.ok_or_else(|| {
+pub(crate) fn vault_by_id(tx: &ReadTx<'_>, id: VaultId) -> Result<StoredVault, Error> {
+    tx.vault(id)?.ok_or_else(|| {
         Error::refused("unknown_vault", format!("vault {id} isn't in this home"))
             .hint("take it in first: quorate vault import NAME FILE")
     })

@@ -21,6 +21,7 @@ mod history;
 mod homes;
 mod journal;
 mod labels;
+mod opened;
 mod proposal;
 mod provenance;
 mod recovery;
@@ -223,8 +224,7 @@ fn append(
 
 /// The row of the vault called `name` (or whose id begins so), or an error that suggests near ones.
 fn vault_row(tx: &ReadTx<'_>, name: &str) -> Result<StoredVault, Error> {
-    let rows = tx.vaults()?;
-    find::vault(rows, name)
+    find::vault(tx, name)
 }
 
 /// The ledger's row of a vault. It is written together with the vault's entry; after a rebuild

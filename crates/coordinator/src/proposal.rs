@@ -31,7 +31,6 @@ use quorate_core::spend::{Recipient, Wishes, device_limits, review};
 use quorate_core::text::check_line;
 use quorate_core::vault::Vault;
 use quorate_storage::{ReadTx, StoredVault};
-use std::collections::BTreeMap;
 
 const MAX_MEMO: usize = 255;
 
@@ -170,31 +169,10 @@ pub(crate) fn load(
         .proposal(id)?
         .ok_or_else(|| Error::input("unknown_proposal", format!("there is no proposal {id}")))?;
     let vault_id = stored.vault;
-    let row = tx.vaults()?.into_iter().find(|row| row.id == vault_id);
-    let row = row.ok_or_else(|| {
+    let row = tx.vault(vault_id)?.ok_or_else(|| {
         Error::storage("damaged", format!("the vault of proposal {id} is missing"))
     })?;
     let vault = Coordinator::open_vault(&row)?;
     let known = Known::load(tx, &vault, stored, now)?;
     Ok((row, vault, known))
-}
-
-type OpenVaults = BTreeMap<quorate_core::vault::VaultId, (StoredVault, Vault)>;
-
-pub(crate) fn open_all(tx: &ReadTx<'_>) -> Result<OpenVaults, Error> {
-    tx.vaults()?
-        .into_iter()
-        .map(|row| {
-            let vault = Coordinator::open_vault(&row)?;
-            Ok((row.id, (row, vault)))
-        })
-        .collect()
-}
-
-pub(crate) fn vault_of(
-    vaults: &OpenVaults,
-    id: quorate_core::vault::VaultId,
-) -> Result<(&StoredVault, &Vault), Error> {
-    let found = vaults.get(&id).map(|(row, vault)| (row, vault));
-    found.ok_or_else(|| Error::storage("damaged", format!("vault {id} is missing")))
 }

@@ -18,7 +18,8 @@ use quorate_core::psbt::{ForeignPsbt, admit, read};
 use quorate_core::spend::review_knowing;
 use quorate_core::text::escape;
 use quorate_core::vault::Vault;
-use quorate_storage::ReadTx;
+use quorate_storage::{ReadTx, StoredVault};
+use std::collections::BTreeSet;
 
 impl Coordinator {
     /// What a request in a file does. The vault is found by itself unless it is named.
@@ -139,6 +140,27 @@ impl Coordinator {
     }
 }
 
+/// All vaults, those first to whose scripts the file says its coins were paid: of thousands only one is opened
+/// then. That the file may be wrong about it makes no difference to what is proven.
+fn likeliest_first(tx: &ReadTx<'_>, foreign: &ForeignPsbt) -> Result<Vec<StoredVault>, Error> {
+    let mut likely = BTreeSet::new();
+    let inputs = foreign.psbt.unsigned_tx.input.iter();
+    for (input, fields) in inputs.zip(&foreign.psbt.inputs) {
+        let vout = input.previous_output.vout as usize;
+        let whole = fields.non_witness_utxo.as_ref();
+        let whole = whole.and_then(|before| before.output.get(vout));
+        let Some(spent) = fields.witness_utxo.as_ref().or(whole) else {
+            continue;
+        };
+        for owner in tx.ledger_owners(&spent.script_pubkey)? {
+            likely.extend(tx.ledger_vault_id(owner.vault)?);
+        }
+    }
+    let mut rows = tx.vaults()?;
+    rows.sort_by_key(|row| !likely.contains(&row.id));
+    Ok(rows)
+}
+
 /// What is wrong with a spend of a vault says more than that it is of no other.
 fn spent_from(
     tx: &ReadTx<'_>,
@@ -147,7 +169,7 @@ fn spent_from(
 ) -> Result<Request, Error> {
     let rows = match named {
         Some(name) => vec![vault_row(tx, name)?],
-        None => tx.vaults()?,
+        None => likeliest_first(tx, foreign)?,
     };
     if rows.is_empty() {
         return Err(Error::no_vault());

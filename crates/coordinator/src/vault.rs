@@ -142,21 +142,19 @@ impl Coordinator {
             .map_err(|error| Error::input("bad_name", error.to_string()))?;
         let device = self.device.clone();
         self.store.write(|tx| {
-            for row in tx.vaults()? {
-                if row.id == vault.id() {
-                    return Err(Error::refused(
-                        "vault_exists",
-                        format!("this vault is here already, as `{}`", row.name),
-                    )
-                    .hint(format!("see it with `quorate vault show {}`", row.name)));
-                }
-                if row.name == name {
-                    return Err(Error::refused(
-                        "name_taken",
-                        format!("another vault is called `{name}` here"),
-                    )
-                    .hint("choose another name"));
-                }
+            if let Some(row) = tx.vault(vault.id())? {
+                return Err(Error::refused(
+                    "vault_exists",
+                    format!("this vault is here already, as `{}`", row.name),
+                )
+                .hint(format!("see it with `quorate vault show {}`", row.name)));
+            }
+            if tx.vault_named(name)?.is_some() {
+                return Err(Error::refused(
+                    "name_taken",
+                    format!("another vault is called `{name}` here"),
+                )
+                .hint("choose another name"));
             }
             let body = Body::VaultAdded {
                 name: name.to_owned(),
@@ -205,7 +203,10 @@ impl Coordinator {
             let line = |row: StoredVault| {
                 let balance = sums(tx, row.id, now)?;
                 Ok(VaultLineView {
-                    threshold: Self::open_vault(&row)?.threshold(),
+                    threshold: match row.threshold {
+                        Some(threshold) => threshold,
+                        None => Self::open_vault(&row)?.threshold(),
+                    },
                     id: row.id.to_string(),
                     name: row.name,
                     cosigners: row.cosigners,
@@ -296,7 +297,7 @@ fn view(tx: &ReadTx<'_>, row: &StoredVault, vault: &Vault, now: u64) -> Result<V
 }
 
 /// The running balance, and what of it open proposals hold.
-fn balance(tx: &ReadTx<'_>, row: &StoredVault, now: u64) -> Result<BalanceView, Error> {
+pub(crate) fn balance(tx: &ReadTx<'_>, row: &StoredVault, now: u64) -> Result<BalanceView, Error> {
     let mut view = sums(tx, row.id, now)?;
     if let Some(tip) = view.height {
         let ledger = crate::ledger_row(tx, row.id)?;

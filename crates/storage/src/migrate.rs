@@ -97,6 +97,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0013_one_index_less.sql"),
         fill: None,
     },
+    Migration {
+        version: 14,
+        name: "many_vaults",
+        sql: include_str!("../migrations/0014_many_vaults.sql"),
+        fill: None,
+    },
 ];
 
 /// The schema version this program writes.

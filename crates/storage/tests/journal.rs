@@ -369,6 +369,9 @@ fn an_older_database_learns_who_handed_out_what() {
     assert_eq!(addresses.len(), 1);
     assert_eq!(addresses[0].author, entries[0].content().author);
     assert_eq!(addresses[0].label.as_deref(), Some("rent"));
+    let thresholds: Vec<_> = store.read(|tx| tx.vaults()).unwrap();
+    let thresholds: Vec<_> = thresholds.iter().map(|row| row.threshold).collect();
+    assert_eq!(thresholds, [Some(2)]);
     let differences = store.write(|tx| tx.rebuild(&entries)).unwrap().differences;
     let wrong: Vec<_> = differences.iter().map(|one| one.table).collect();
     assert!(

@@ -21,6 +21,10 @@ impl Figures {
         self.lines.push(format!("{what:64} {ms:>12.1} ms"));
     }
 
+    pub(crate) fn size(&mut self, what: &str, count: u64, unit: &str) {
+        self.lines.push(format!("{what:64} {count:>12} {unit}"));
+    }
+
     pub(crate) fn memory(&mut self, what: &str, bytes: u64, limit: Option<u64>) {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let verdict = limit.map_or_else(String::new, |limit| {

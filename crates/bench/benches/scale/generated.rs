@@ -10,37 +10,43 @@ use bitcoin::{
     Amount, Block, BlockHash, CompactTarget, Network, OutPoint, ScriptBuf, Sequence, Transaction,
     TxIn, TxMerkleNode, TxOut, Txid, Witness, block, transaction,
 };
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) struct Generated {
     scripts: Vec<ScriptBuf>,
     per_block: u32,
     /// From height 0 on, each with the nonce that it took.
     blocks: Vec<(BlockHash, u32)>,
+    heights: HashMap<BlockHash, u32>,
+    /// The highest block that is there already.
+    tip: AtomicU32,
+}
+
+/// The first `count` receive scripts of a vault: the oracle's derivation, not ours.
+pub(crate) fn scripts(descriptor: &str, count: u32) -> Vec<ScriptBuf> {
+    let wallet = Wallet::create_from_two_path_descriptor(descriptor.to_owned())
+        .network(Network::Regtest)
+        .lookahead(1)
+        .create_wallet_no_persist()
+        .expect("the vault's descriptor");
+    let address = |index| wallet.peek_address(KeychainKind::External, index);
+    (0..count)
+        .map(|index| address(index).script_pubkey())
+        .collect()
 }
 
 const TIME: u32 = 1_700_000_000;
 
 impl Generated {
-    /// A chain of `blocks` blocks above genesis with `per_block` payments each to the first `addresses` receive
-    /// addresses of the vault, in turns.
-    pub(crate) fn new(descriptor: &str, addresses: u32, blocks: u32, per_block: u32) -> Self {
-        let wallet = Wallet::create_from_two_path_descriptor(descriptor.to_owned())
-            .network(Network::Regtest)
-            .lookahead(1)
-            .create_wallet_no_persist()
-            .expect("the vault's descriptor");
-        // The oracle's derivation, not ours.
-        let scripts = (0..addresses)
-            .map(|index| {
-                wallet
-                    .peek_address(KeychainKind::External, index)
-                    .script_pubkey()
-            })
-            .collect();
+    /// A chain of `blocks` blocks above genesis with `per_block` payments each to these scripts, in turns.
+    pub(crate) fn new(scripts: Vec<ScriptBuf>, blocks: u32, per_block: u32) -> Self {
         let mut chain = Self {
             scripts,
             per_block,
             blocks: vec![(genesis_block(Network::Regtest).block_hash(), 0)],
+            heights: HashMap::new(),
+            tip: AtomicU32::new(blocks),
         };
         for height in 1..=blocks {
             let mut block = chain.unworked(height);
@@ -49,20 +55,29 @@ impl Generated {
             }
             chain.blocks.push((block.block_hash(), block.header.nonce));
         }
+        let numbered = (0..).zip(&chain.blocks);
+        chain.heights = numbered.map(|(height, block)| (block.0, height)).collect();
         chain
     }
 
     pub(crate) fn tip(&self) -> u32 {
-        u32::try_from(self.blocks.len() - 1).expect("few blocks")
+        self.tip.load(Ordering::Relaxed)
+    }
+
+    /// Lets only the blocks up to this one be there.
+    pub(crate) fn show_until(&self, tip: u32) {
+        self.tip.store(tip, Ordering::Relaxed);
     }
 
     pub(crate) fn hash(&self, height: u32) -> Option<BlockHash> {
-        self.blocks.get(height as usize).map(|(hash, _)| *hash)
+        let block = self.blocks.get(height as usize);
+        block
+            .filter(|_| height <= self.tip())
+            .map(|(hash, _)| *hash)
     }
 
     pub(crate) fn height(&self, hash: BlockHash) -> Option<u32> {
-        let place = self.blocks.iter().position(|(known, _)| *known == hash)?;
-        u32::try_from(place).ok()
+        self.heights.get(&hash).copied()
     }
 
     pub(crate) fn block(&self, height: u32) -> Block {

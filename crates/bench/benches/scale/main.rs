@@ -1,8 +1,10 @@
 //! Whole processes at a size where others stop: up to a million coins. `cargo xtask bench scale` runs it, in
 //! release, and prints ratios; a promised one that is missed is marked. `QUORATE_SCALE=small` tries it out with
-//! a hundredth of the coins; `QUORATE_SCALE=chain` does only what follows a real node.
+//! a hundredth of the coins; `QUORATE_SCALE=chain` does only what follows a real node, and
+//! `QUORATE_SCALE=custodian` what is done with ten thousand vaults, which takes half an hour and 15 GB.
 #![allow(clippy::print_stdout, reason = "its tables are what it is for")]
 
+mod custodian;
 mod figures;
 mod generated;
 mod peers;
@@ -13,6 +15,7 @@ mod serve;
 use figures::Figures;
 use generated::Generated;
 use process::Program;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Addresses that the coins lie on, as a treasury that gives each customer one.
@@ -25,12 +28,18 @@ fn main() {
     let scale = std::env::var("QUORATE_SCALE").unwrap_or_default();
     let shrink = if scale == "small" { 100 } else { 1 };
     let program = Program::built();
+    if scale == "custodian" {
+        println!("{}", custodian::vaults(&program, 1_000, 1_000));
+        println!("{}", custodian::vaults(&program, 10_000, 1_000));
+        return;
+    }
     println!(
         "{}",
         real::sync(&program, 1_000 / shrink.min(10), 100, ROUNDS)
     );
     if scale != "chain" {
         println!("{}", coins(&program, shrink));
+        println!("{}", custodian::vaults(&program, 500 / shrink, 100));
     }
 }
 
@@ -45,8 +54,9 @@ fn sized(program: &Program, coins: u32) -> Sized {
     let home = tempfile::tempdir().expect("a temporary folder");
     let descriptor = program.vault(home.path(), 0);
     let per_block = coins.min(1_000);
-    let chain = Generated::new(&descriptor, ADDRESSES, coins / per_block, per_block);
-    let url = serve::start(chain);
+    let scripts = generated::scripts(&descriptor, ADDRESSES);
+    let chain = Generated::new(scripts, coins / per_block, per_block);
+    let url = serve::start(&Arc::new(chain));
     let sync = program.run(home.path(), &["sync", "--node", &url]);
     let balance = program.json(home.path(), &["balance", "family"]);
     assert!(balance["confirmed_sat"].as_u64() > Some(0), "{balance}");

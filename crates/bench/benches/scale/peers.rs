@@ -1,6 +1,6 @@
 //! The same work by bdk_wallet, with its file store.
 
-use crate::generated::Generated;
+use crate::generated::{self, Generated};
 use crate::process::STRANGER;
 use crate::{ADDRESSES, MIB};
 use bdk_wallet::bitcoin::{Address, Amount, FeeRate, Network, OutPoint};
@@ -23,7 +23,11 @@ impl Stored {
     pub(crate) fn new(descriptor: &str, coins: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let per_block = coins.min(1_000);
-        let chain = Generated::new(descriptor, ADDRESSES, coins / per_block, per_block);
+        let chain = Generated::new(
+            generated::scripts(descriptor, ADDRESSES),
+            coins / per_block,
+            per_block,
+        );
         let mut store =
             Store::<ChangeSet>::create(MAGIC, folder.path().join("wallet")).expect("a file");
         let mut wallet = Wallet::create_from_two_path_descriptor(descriptor.to_owned())
@@ -79,7 +83,7 @@ impl Stored {
 /// Building alone, of a spend of `inputs` coins, loading not counted.
 pub(crate) fn build_of(descriptor: &str, inputs: usize, rounds: usize) -> Duration {
     let count = u32::try_from(inputs).expect("few");
-    let chain = Generated::new(descriptor, ADDRESSES, 1, count);
+    let chain = Generated::new(generated::scripts(descriptor, ADDRESSES), 1, count);
     let mut wallet = Wallet::create_from_two_path_descriptor(descriptor.to_owned())
         .network(Network::Regtest)
         .lookahead(1_000)

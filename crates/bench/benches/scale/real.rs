@@ -2,11 +2,12 @@
 
 use crate::ADDRESSES;
 use crate::figures::Figures;
+use crate::generated;
 use crate::process::{Program, timed};
 use bdk_bitcoind_rpc::Emitter;
 use bdk_bitcoind_rpc::bitcoincore_rpc::{Auth, Client, RpcApi};
 use bdk_wallet::file_store::Store;
-use bdk_wallet::{ChangeSet, KeychainKind, Wallet};
+use bdk_wallet::{ChangeSet, Wallet};
 use bitcoin::absolute::LockTime;
 use bitcoin::opcodes::OP_TRUE;
 use bitcoin::script::Builder;
@@ -33,18 +34,7 @@ fn open_script() -> ScriptBuf {
 
 /// Fills a node's chain: `blocks` blocks with `per_block` payments each.
 fn fill(node: &Node, descriptor: &str, blocks: u32, per_block: u32) -> u32 {
-    let wallet = Wallet::create_from_two_path_descriptor(descriptor.to_owned())
-        .network(Network::Regtest)
-        .lookahead(1)
-        .create_wallet_no_persist()
-        .expect("the vault's descriptor");
-    let scripts: Vec<ScriptBuf> = (0..ADDRESSES)
-        .map(|index| {
-            wallet
-                .peek_address(KeychainKind::External, index)
-                .script_pubkey()
-        })
-        .collect();
+    let scripts = generated::scripts(descriptor, ADDRESSES);
     let open = Address::p2wsh(&open_script(), Network::Regtest).script_pubkey();
     let mut prepared = Vec::new();
     while prepared.len() < (blocks * per_block) as usize {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::thread;
 
 /// Serves until the bench ends; the address to give to `--node`.
-pub(crate) fn start(chain: Generated) -> String {
+pub(crate) fn start(chain: &Arc<Generated>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
-    let chain = Arc::new(chain);
+    let chain = Arc::clone(chain);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let chain = Arc::clone(&chain);

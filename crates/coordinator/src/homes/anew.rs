@@ -19,8 +19,7 @@ impl Coordinator {
     ) -> Result<Vec<String>, Error> {
         let me = self.device.key.id();
         let wrong = self.store.read(|tx| {
-            let row = tx.vaults()?.into_iter().find(|row| row.id == id);
-            match row.map(|row| Self::open_vault(&row)).transpose() {
+            match tx.vault(id)?.map(|row| Self::open_vault(&row)).transpose() {
                 Ok(Some(vault)) => wrong(tx, &vault, me, entries),
                 // A damaged row is told of when the tables are compared.
                 Ok(None) | Err(_) => Ok(Vec::new()),

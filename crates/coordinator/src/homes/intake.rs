@@ -230,7 +230,7 @@ impl Coordinator {
 
     pub(crate) fn row_of(&mut self, id: VaultId) -> Result<(StoredVault, Vault), Error> {
         self.store.read(|tx| {
-            let row = find::vault_by_id(tx.vaults()?, id)?;
+            let row = find::vault_by_id(tx, id)?;
             let vault = Self::open_vault(&row)?;
             Ok((row, vault))
         })

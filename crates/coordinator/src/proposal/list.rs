@@ -1,8 +1,9 @@
 //! The list of proposals: what is asked, of whom, by when, and what is missing. Of a finished one
 //! neither the transaction nor a signature is read, and one that can't be read costs no other.
 
-use super::{open_all, show, vault_of};
+use super::show;
 use crate::facts::{Known, settled};
+use crate::opened::Opened;
 use crate::sources::{as_of, as_of_all};
 use crate::view::{ProposalLineView, ProposalsView};
 use crate::{Coordinator, Error, vault_row};
@@ -23,7 +24,7 @@ impl Coordinator {
                 .map(|name| vault_row(tx, name))
                 .transpose()?
                 .map(|row| row.id);
-            let vaults = open_all(tx)?;
+            let mut vaults = Opened::new(tx);
             let mut view = ProposalsView {
                 proposals: Vec::new(),
                 finished: 0,
@@ -33,7 +34,7 @@ impl Coordinator {
                 },
             };
             for (id, head) in tx.proposal_heads(only)? {
-                let line = line(tx, &vaults, id, head, all, now);
+                let line = line(tx, &mut vaults, id, head, all, now);
                 match line {
                     Ok(Some(line)) => view.proposals.push(line),
                     Ok(None) => view.finished += 1,
@@ -61,20 +62,20 @@ const fn is_finished(status: Status, stage: Stage) -> bool {
 /// `None` for a finished one that wasn't asked for.
 fn line(
     tx: &ReadTx<'_>,
-    vaults: &super::OpenVaults,
+    vaults: &mut Opened<'_, '_>,
     id: ProposalId,
     head: Result<ProposalHead, StorageError>,
     all: bool,
     now: u64,
 ) -> Result<Option<ProposalLineView>, Error> {
     let head = head?;
-    let (row, vault) = vault_of(vaults, head.vault)?;
-    if let Some(status) = settled(tx, &head, now)?
-        && is_finished(status, head.stage)
-    {
-        if !all {
-            return Ok(None);
-        }
+    let finished = settled(tx, &head, now)?;
+    let finished = finished.filter(|status| is_finished(*status, head.stage));
+    if finished.is_some() && !all {
+        return Ok(None);
+    }
+    let (row, vault) = vaults.get(head.vault)?;
+    if let Some(status) = finished {
         let payee = head.payee.as_ref();
         let payee = payee.and_then(|script| Address::from_script(script, vault.network()).ok());
         return Ok(Some(ProposalLineView {

@@ -81,12 +81,8 @@ fn known(tx: &ReadTx<'_>, vault: &Vault, own: Txid, script: &Script) -> Result<K
         });
     }
     if let Some(owner) = owners.first() {
-        let watched = tx.ledger_vaults()?;
-        let id = watched
-            .iter()
-            .find(|one| one.row == owner.vault)
-            .map(|one| one.id);
-        let row = tx.vaults()?.into_iter().find(|row| Some(row.id) == id);
+        let id = tx.ledger_vault_id(owner.vault)?;
+        let row = id.map(|id| tx.vault(id)).transpose()?.flatten();
         return Ok(KnownOutput {
             vault: row.map(|row| row.name),
             ..KnownOutput::default()

@@ -138,10 +138,7 @@ impl Coordinator {
             vault: Some(vault.id()),
             ..join.clone()
         };
-        let there = self.store.read(|tx| {
-            let mut rows = tx.vaults()?.into_iter();
-            Ok::<_, Error>(rows.find(|row| row.id == vault.id()))
-        })?;
+        let there = self.store.read(|tx| tx.vault(vault.id()))?;
         let view = match there {
             // The coordinator is a cosigner as well: its home has the vault already.
             Some(row) => {

@@ -77,9 +77,8 @@ impl Coordinator {
     ) -> Result<RecordView, Error> {
         self.store.read(|tx| {
             let session = Session::load(tx, name)?;
-            let mut rows = tx.vaults()?.into_iter();
-            let row = rows.find(|row| Some(row.id) == session.row.vault);
-            let Some(row) = row else {
+            let made = session.row.vault.map(|id| tx.vault(id));
+            let Some(row) = made.transpose()?.flatten() else {
                 return Err(Error::refused(
                     "setup_open",
                     format!("the vault `{name}` isn't finished yet"),

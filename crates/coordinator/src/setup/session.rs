@@ -98,8 +98,7 @@ impl Coordinator {
             vault: None,
         };
         self.store.write(|tx| {
-            let taken = tx.setup(new.name)?.is_some()
-                || tx.vaults()?.iter().any(|vault| vault.name == new.name);
+            let taken = tx.setup(new.name)?.is_some() || tx.vault_named(new.name)?.is_some();
             if taken {
                 return Err(Error::refused(
                     "name_taken",
@@ -218,10 +217,8 @@ pub(super) fn joined_view(join: &StoredJoin) -> Result<JoinedView, Error> {
 
 pub(super) fn view(tx: &ReadTx<'_>, session: &Session, network: &str) -> Result<SetupView, Error> {
     let name = &session.row.name;
-    let vault = match session.row.vault {
-        Some(id) => tx.vaults()?.into_iter().find(|row| row.id == id),
-        None => None,
-    };
+    let made = session.row.vault.map(|id| tx.vault(id));
+    let vault = made.transpose()?.flatten();
     let stage = match &vault {
         Some(row) => {
             let opened = Coordinator::open_vault(row)?;

@@ -11,13 +11,15 @@ mod rebuild;
 mod stand;
 mod state;
 mod trust;
+mod vaults;
 
 pub use entries::{DamagedEntry, Device};
 pub use judgements::{RefusedEntry, Waiting};
 pub use known::NonceUse;
 pub use life::{FoundHead, ProposalHead, StoredWord};
-pub use read::{StoredAddress, StoredProposal, StoredVault};
+pub use read::{StoredAddress, StoredProposal};
 pub use rebuild::{Rebuilt, TableDifference};
 pub use stand::{StoredAttestation, StoredProof, StoredRetirement};
 pub use state::AuthorCount;
 pub use trust::{Standing, StoredMember};
+pub use vaults::StoredVault;

@@ -2,31 +2,12 @@
 
 use super::trust::member;
 use crate::{ReadTx, StorageError};
-use bitcoin::{Network, Txid, consensus};
+use bitcoin::{Txid, consensus};
 use quorate_core::journal::{CloseReason, MemberId};
 use quorate_core::keychain::Keychain;
 use quorate_core::proposal::{ProposalId, Signature, SignatureSet, Slot, Stage};
 use quorate_core::vault::VaultId;
 use rusqlite::{OptionalExtension, Row, params};
-
-/// A vault as stored: the descriptor makes it, the rest is what people call it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredVault {
-    /// Its id.
-    pub id: VaultId,
-    /// What this home calls it.
-    pub name: String,
-    /// Its network.
-    pub network: Network,
-    /// Multipath, with checksum.
-    pub descriptor: String,
-    /// In the descriptor's order of keys.
-    pub cosigners: Vec<String>,
-    /// When it came, seconds since 1970.
-    pub added_at: u64,
-    /// Whether it was set up in a session.
-    pub session: bool,
-}
 
 /// An address that was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,39 +62,6 @@ const PROPOSAL: &str =
      LEFT JOIN releases ON releases.proposal = proposals.id";
 
 impl ReadTx<'_> {
-    /// All vaults, by name.
-    pub fn vaults(&self) -> Result<Vec<StoredVault>, StorageError> {
-        let mut statement = self.prepare(
-            "SELECT id, name, network, descriptor, cosigners, added_at, session
-             FROM vaults ORDER BY name",
-        )?;
-        let rows = statement.query_map([], |row| {
-            let parts: (String, String) = (row.get(2)?, row.get(4)?);
-            Ok((
-                row.get::<_, [u8; 32]>(0)?,
-                row.get(1)?,
-                row.get(3)?,
-                row.get(5)?,
-                row.get(6)?,
-                parts,
-            ))
-        })?;
-        rows.map(|row| {
-            let (id, name, descriptor, added_at, session, (network, cosigners)) = row?;
-            let damaged = || StorageError::damaged("a vault's row can't be read");
-            Ok(StoredVault {
-                id: VaultId::from_bytes(id),
-                name,
-                network: network.parse().map_err(|_| damaged())?,
-                descriptor,
-                cosigners: serde_json::from_str(&cosigners).map_err(|_| damaged())?,
-                added_at,
-                session,
-            })
-        })
-        .collect()
-    }
-
     /// The addresses handed out, in order of their index; one that several members handed out comes
     /// once for each, the earliest first.
     pub fn addresses(&self, vault: VaultId) -> Result<Vec<StoredAddress>, StorageError> {

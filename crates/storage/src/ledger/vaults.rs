@@ -40,6 +40,13 @@ impl ReadTx<'_> {
         Ok(row.optional()?)
     }
 
+    /// The vault with this number.
+    pub fn ledger_vault_id(&self, row: VaultRow) -> Result<Option<VaultId>, StorageError> {
+        let mut statement = self.prepare("SELECT vault_id FROM ledger_vault WHERE id = ?1")?;
+        let id = statement.query_row([row.0], |row| Ok(VaultId::from_bytes(row.get(0)?)));
+        Ok(id.optional()?)
+    }
+
     pub(super) fn ledger_require(&self, vault: VaultId) -> Result<VaultRow, StorageError> {
         self.ledger_row(vault)?
             .ok_or_else(|| StorageError::damaged(format!("the ledger doesn't know vault {vault}")))

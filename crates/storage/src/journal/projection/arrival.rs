@@ -20,7 +20,8 @@ pub(in crate::journal) fn arrived(
     let by_owner = Some(said.author) == trust.owner;
     match &said.body {
         Body::VaultAdded { .. } | Body::OwnerNamed { .. } => {
-            if by_me && founded(tx, id, said)? {
+            // Where nobody said anything about the vault before, nothing else counts now.
+            if by_me && founded(tx, id, said)? && said_before(tx, id, said.vault)? {
                 replay(tx)?;
             }
         }
@@ -59,6 +60,13 @@ pub(in crate::journal) fn arrived(
         }
     }
     Ok(())
+}
+
+/// Whether there are other entries about a vault.
+fn said_before(tx: &WriteTx<'_>, id: EntryId, vault: VaultId) -> Result<bool, StorageError> {
+    let others = "SELECT 1 FROM entries WHERE vault = ?1 AND id <> ?2 LIMIT 1";
+    let key = params![vault.as_bytes(), id.as_bytes()];
+    Ok(tx.prepare(others)?.exists(key)?)
 }
 
 /// Adds what an entry says that was waiting and has been judged.

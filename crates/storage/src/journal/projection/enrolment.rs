@@ -3,6 +3,7 @@
 use super::may_count;
 use crate::{StorageError, WriteTx};
 use quorate_core::journal::{Body, Content, EntryId, MemberId};
+use quorate_core::vault::Vault;
 use rusqlite::{OptionalExtension, params};
 
 /// What this home says about its vault and its owner; whether the owner is another one now.
@@ -19,9 +20,12 @@ pub(super) fn founded(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<b
         } => {
             let cosigners = serde_json::to_string(cosigners)
                 .map_err(|error| StorageError::damaged(error.to_string()))?;
+            let vault = Vault::reopen(*network, descriptor, None, said.vault);
+            let threshold = vault.ok().flatten().map(|vault| vault.threshold());
             tx.prepare(
-                "INSERT OR IGNORE INTO vaults (id, name, network, descriptor, cosigners, added_at, session)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT OR IGNORE INTO vaults
+                 (id, name, network, descriptor, cosigners, added_at, session, threshold)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 said.vault.as_bytes(),
@@ -31,6 +35,7 @@ pub(super) fn founded(tx: &WriteTx<'_>, id: EntryId, said: &Content) -> Result<b
                 cosigners,
                 said.at,
                 session,
+                threshold,
             ])?;
             *owner
         }
