@@ -25,7 +25,7 @@ use quorate_chain::{ChainError, ChainSource, ChainStatus};
 use quorate_core::chain::BlockId;
 use quorate_core::ledger::VaultRow;
 use quorate_core::vault::VaultId;
-use quorate_storage::{Deriver, LedgerVault, Look, Store};
+use quorate_storage::{Deriver, LedgerVault, Look, StorageError, Store};
 use std::collections::BTreeSet;
 
 /// Rounds in a row that may change nothing before we give up: each of them means that the source
@@ -141,7 +141,7 @@ impl Run<'_> {
             let before = self.store.read(|tx| tx.ledger_revision())?;
             self.report.tip = status.tip;
             let generation = self.source.generation();
-            match self.round(&status) {
+            match self.round(&status).map_err(|error| self.told_of(error)) {
                 // What was told in this round was all told by one source.
                 Ok(Step::Done) if self.source.generation() == generation => {
                     return self.refuse_if_all_left_out();
@@ -179,6 +179,16 @@ impl Run<'_> {
                 });
             }
             status = self.source.status()?;
+        }
+    }
+
+    /// What no chain can be is the source's fault, though it is noticed where it is written.
+    fn told_of(&self, error: SyncError) -> SyncError {
+        match error {
+            SyncError::Storage(error @ StorageError::SpentTwice { .. }) => {
+                self.bad(error.to_string()).into()
+            }
+            error => error,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong between us and the disk, each with what to do about it.
 
+use bitcoin::{OutPoint, Txid};
 use rusqlite::ErrorCode;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,18 @@ pub enum StorageError {
     /// What was written as wholly new breaks a rule of its table, most likely because it is there already.
     #[error("the ledger holds something already that was to be added; run `quorate sync` again")]
     NotNew,
+    /// The chain that is being followed spends a coin of ours in two blocks, or twice in one: no chain does, so
+    /// who tells of it lies or is broken.
+    #[error(
+        "coin {coin} is spent by transaction {} in block {} and by {} in block {}",
+        spenders[0].0, spenders[0].1, spenders[1].0, spenders[1].1
+    )]
+    SpentTwice {
+        /// The coin.
+        coin: OutPoint,
+        /// Its spenders, each with the height of its block.
+        spenders: [(Txid, u32); 2],
+    },
     /// Nothing is there yet.
     #[error("there is no quorate database at {}; create one with `quorate init`", path.display())]
     Missing {

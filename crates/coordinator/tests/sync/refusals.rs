@@ -3,7 +3,7 @@
 
 use crate::home::{Home, first_vault, receive, second_vault};
 use crate::world::{Lie, World, nobody};
-use bitcoin::{Block, BlockHash, Network, Transaction, Txid};
+use bitcoin::{Block, BlockHash, Network, OutPoint, Transaction, Txid};
 use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus};
 use quorate_coordinator::sync::{SyncError, sync_at};
 use quorate_core::ledger::Birth;
@@ -185,4 +185,44 @@ fn a_transaction_shown_in_two_blocks_is_in_the_later_one() {
     let balance = home.balance(&first_vault().0);
     assert_eq!((balance.confirmed.to_sat(), balance.coins), (1_000, 1));
     home.store.read(|tx| tx.ledger_audit()).unwrap();
+}
+
+/// No chain spends a coin twice; a source that shows one that does is not believed, and what it said before is
+/// kept only as far as it goes together.
+#[test]
+fn t29_a_chain_that_spends_a_coin_twice() {
+    for world in [World::new, World::by_script] {
+        for (blocks_apart, known_before) in [(0, false), (1, false), (1, true), (30, true)] {
+            let (world, mut home) = (world(), Home::new());
+            let coin = OutPoint::new(world.pay(receive(0), 1_000), 0);
+            world.mine();
+            home.sync_and_check(&world);
+            let spends = [900, 800].map(|sat| world.tx(&[coin], &[(nobody(), sat)]));
+            let txids = spends.clone().map(|tx| tx.compute_txid());
+            let [first, second] = spends;
+            if blocks_apart == 0 {
+                world.mine_these(vec![first, second], nobody());
+            } else {
+                world.mine_these(vec![first], nobody());
+                if known_before {
+                    home.sync_and_check(&world);
+                }
+                world.mine_empty(blocks_apart - 1);
+                world.mine_these(vec![second], nobody());
+            }
+            let error = home.sync(&world).unwrap_err();
+            assert!(
+                matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
+                "{error:?}"
+            );
+            let text = error.to_string();
+            assert!(text.contains(&coin.to_string()), "{text}");
+            assert!(txids.iter().all(|id| text.contains(&id.to_string())));
+            home.store.read(|tx| tx.ledger_audit()).unwrap();
+            // Once the chain is one again, so is the ledger.
+            world.disconnect(1);
+            world.mine_empty(2);
+            home.sync_and_check(&world);
+        }
+    }
 }

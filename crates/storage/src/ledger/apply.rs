@@ -199,10 +199,18 @@ impl WriteTx<'_> {
             .optional()?;
         let (current, value) = coin.unwrap_or((None, 0));
         if let Some(spent) = current {
-            match place {
-                Place::Mempool if spent.height.is_some() => return Ok(value),
-                _ if spent.by != *by => self.evict(&spent.by)?,
-                _ => {}
+            match (place, spent.height) {
+                (Place::Mempool, Some(_)) => return Ok(value),
+                _ if spent.by == *by => {}
+                (Place::Block(block), Some(height))
+                    if self.is_in_the_chain(vault, &spent.by, height)? =>
+                {
+                    return Err(StorageError::SpentTwice {
+                        coin: *outpoint,
+                        spenders: [(spent.by, height), (*by, block.height)],
+                    });
+                }
+                _ => self.evict(&spent.by)?,
             }
         }
         self.prepare(
@@ -212,6 +220,23 @@ impl WriteTx<'_> {
         )?
         .execute((key.0, key.1, key.2, by.to_byte_array(), place.height()))?;
         Ok(value)
+    }
+
+    /// Whether a transaction that the ledger has in a block is in the chain that is being followed. While a
+    /// vault is looked at anew it may have some of a chain that was left long ago.
+    fn is_in_the_chain(
+        &self,
+        vault: VaultRow,
+        txid: &Txid,
+        height: u32,
+    ) -> Result<bool, StorageError> {
+        let Some(block) = self.ledger_block_at(height)? else {
+            let cursor = self.ledger_cursor(vault)?;
+            return Ok(cursor.is_some_and(|cursor| height <= cursor.height));
+        };
+        let place = "SELECT 1 FROM transactions WHERE txid = ?1 AND vault = ?2 AND block_hash = ?3";
+        let key = (txid.to_byte_array(), vault.0, block.hash.to_byte_array());
+        Ok(self.prepare(place)?.exists(key)?)
     }
 
     /// Removes a transaction that can't happen any more, or isn't listed any more: what it paid is
