@@ -14,10 +14,12 @@ mod fork;
 mod histories;
 
 mod mempool;
+mod progress;
 mod proof;
 mod rescan;
 
 pub use error::SyncError;
+pub use progress::{Asked, SyncProgress};
 pub(crate) use rescan::{Start, start};
 
 use crate::threads::Threads;
@@ -33,17 +35,6 @@ use std::collections::BTreeSet;
 const IDLE_ROUNDS: u32 = 10;
 /// Rounds that may take blocks back. Vaults on branches of their own need one each.
 const ROUNDS_BACK: u32 = 100;
-
-/// How far a sync has come; told after every batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SyncProgress {
-    /// The block just matched.
-    pub height: u32,
-    /// The block to reach.
-    pub tip: u32,
-    /// Transactions found so far.
-    pub new_transactions: u64,
-}
 
 /// What a sync did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -82,7 +82,7 @@ impl Run<'_> {
             };
             self.report.blocks += batch.blocks.len() as u64;
             self.report.new_transactions += matched.new_transactions;
-            (self.progress)(SyncProgress {
+            (self.progress)(SyncProgress::Blocks {
                 height: reached.height,
                 tip: status.tip.height,
                 new_transactions: self.report.new_transactions,

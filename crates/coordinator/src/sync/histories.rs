@@ -9,7 +9,7 @@
 
 use super::blocks::or_the_usual_way;
 use super::proof::Proof;
-use super::{Run, Step, SyncError, SyncProgress};
+use super::{Asked, Run, Step, SyncError, SyncProgress};
 use bitcoin::{ScriptBuf, Transaction, Txid};
 use quorate_chain::{ChainError, ChainStatus, ScriptSource};
 use quorate_core::chain::BlockId;
@@ -43,7 +43,7 @@ pub(super) struct Gathered {
 }
 
 /// A script and all whose it is.
-struct Asked {
+struct Script {
     script: ScriptBuf,
     watched: Vec<Watched>,
     status: Option<ScriptStatus>,
@@ -87,9 +87,10 @@ impl Run<'_> {
                 return Ok(Some((revision, gathered)));
             }
             after = last;
-            let changed = changed(watched, &unsettled, source)?;
+            let changed = self.changed(watched, &unsettled, source)?;
             let scripts: Vec<ScriptBuf> = changed.iter().map(|a| a.script.clone()).collect();
-            let histories = source.histories(&scripts)?;
+            let ask = |some: &[ScriptBuf]| source.histories(some);
+            let histories = self.ask(Asked::Histories, &scripts, ask)?;
             for (asked, history) in changed.iter().zip(histories) {
                 if !self.compare(tip, asked, &history, &mut gathered)? {
                     return Ok(None);
@@ -119,7 +120,7 @@ impl Run<'_> {
     fn compare(
         &mut self,
         tip: BlockId,
-        asked: &Asked,
+        asked: &Script,
         history: &[Listed],
         gathered: &mut Gathered,
     ) -> Result<bool, SyncError> {
@@ -224,7 +225,9 @@ impl Run<'_> {
                 None => missing.push(txid),
             }
         }
-        for (txid, transaction) in missing.iter().zip(source.transactions(&missing)?) {
+        let ask = |some: &[Txid]| source.transactions(some);
+        let answers = self.ask(Asked::Transactions, &missing, ask)?;
+        for (txid, transaction) in missing.iter().zip(answers) {
             let Some(transaction) = transaction else {
                 // One that waited may have gone; a source can do that for ever only by lying, and
                 // then the rounds end.
@@ -271,7 +274,7 @@ impl Run<'_> {
             revision = current;
             self.report.blocks += now.len() as u64;
             self.report.new_transactions += matched.new_transactions;
-            (self.progress)(SyncProgress {
+            (self.progress)(SyncProgress::Blocks {
                 height: reached.height,
                 tip: tip.height,
                 new_transactions: self.report.new_transactions,
@@ -307,6 +310,42 @@ impl Run<'_> {
         Ok(if noted { Step::Done } else { Step::PlanAnew })
     }
 
+    /// The scripts about which the source may know more than the ledger.
+    fn changed(
+        &mut self,
+        watched: Vec<Watched>,
+        unsettled: &BTreeSet<(VaultRow, Keychain, u32)>,
+        source: &dyn ScriptSource,
+    ) -> Result<Vec<Script>, SyncError> {
+        let mut by_script: BTreeMap<ScriptBuf, Vec<Watched>> = BTreeMap::new();
+        for one in watched {
+            by_script.entry(one.script.clone()).or_default().push(one);
+        }
+        let scripts: Vec<ScriptBuf> = by_script.keys().cloned().collect();
+        let ask = |some: &[ScriptBuf]| source.statuses(some);
+        let statuses = self.ask(Asked::Addresses, &scripts, ask)?;
+        let all = by_script.into_iter().zip(statuses);
+        let all = all.map(|((script, watched), status)| Script {
+            script,
+            watched,
+            status,
+        });
+        let open = |one: &Watched| {
+            let Owner {
+                vault,
+                keychain,
+                index,
+            } = one.owner;
+            unsettled.contains(&(vault, keychain, index))
+        };
+        let differs = |asked: &Script| {
+            let mut watched = asked.watched.iter();
+            // No status noted, and none told: that is a new script, unless it has coins.
+            watched.any(|one| one.status != asked.status || one.unnoted || open(one))
+        };
+        Ok(all.filter(differs).collect())
+    }
+
     /// What doesn't fit together: if the best block is still the same, the source's fault, else to
     /// be planned anew, which is what `false` stands for.
     pub(super) fn blame(&self, tip: BlockId, reason: String) -> Result<bool, SyncError> {
@@ -322,40 +361,6 @@ impl Run<'_> {
             reason: reason.into(),
         }
     }
-}
-
-/// The scripts about which the source may know more than the ledger.
-fn changed(
-    watched: Vec<Watched>,
-    unsettled: &BTreeSet<(VaultRow, Keychain, u32)>,
-    source: &dyn ScriptSource,
-) -> Result<Vec<Asked>, SyncError> {
-    let mut by_script: BTreeMap<ScriptBuf, Vec<Watched>> = BTreeMap::new();
-    for one in watched {
-        by_script.entry(one.script.clone()).or_default().push(one);
-    }
-    let scripts: Vec<ScriptBuf> = by_script.keys().cloned().collect();
-    let statuses = source.statuses(&scripts)?;
-    let all = by_script.into_iter().zip(statuses);
-    let all = all.map(|((script, watched), status)| Asked {
-        script,
-        watched,
-        status,
-    });
-    let open = |one: &Watched| {
-        let Owner {
-            vault,
-            keychain,
-            index,
-        } = one.owner;
-        unsettled.contains(&(vault, keychain, index))
-    };
-    let differs = |asked: &Asked| {
-        let mut watched = asked.watched.iter();
-        // No status noted, and none told: that is a new script, unless it has coins.
-        watched.any(|one| one.status != asked.status || one.unnoted || open(one))
-    };
-    Ok(all.filter(differs).collect())
 }
 
 /// How many of the blocks to write at once.

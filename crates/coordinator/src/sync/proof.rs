@@ -4,7 +4,7 @@
 //! Older blocks stand each on its own work: linking all would mean to read every header there is.
 
 use super::histories::Gathered;
-use super::{Run, SyncError};
+use super::{Asked, Run, SyncError};
 use bitcoin::Txid;
 use bitcoin::block::Header;
 use quorate_chain::ScriptSource;
@@ -42,7 +42,9 @@ impl Run<'_> {
             .filter(|h| !headers.contains_key(h))
             .copied()
             .collect();
-        for (height, header) in single.iter().zip(source.headers(&single)?) {
+        let ask = |some: &[u32]| source.headers(some);
+        let answers = self.ask(Asked::Headers, &single, ask)?;
+        for (height, header) in single.iter().zip(answers) {
             let Some(header) = header else {
                 self.blame(tip, format!("it has no header at height {height}"))?;
                 return Ok(None);
@@ -64,7 +66,9 @@ impl Run<'_> {
             .flat_map(|(height, txids)| txids.iter().map(|txid| (*txid, *height)))
             .collect();
         let mut proven: BTreeMap<u32, Vec<Proven>> = BTreeMap::new();
-        for ((txid, height), branch) in places.iter().zip(source.branches(&places)?) {
+        let ask = |some: &[(Txid, u32)]| source.branches(some);
+        let answers = self.ask(Asked::Proofs, &places, ask)?;
+        for ((txid, height), branch) in places.iter().zip(answers) {
             let transaction = gathered.transactions.get(txid);
             let (Some(branch), Some(transaction)) = (branch, transaction) else {
                 self.blame(

@@ -3,7 +3,7 @@
 use crate::home::{Home, first_vault, receive, script_of, second_vault};
 use crate::world::{Lie, World, nobody};
 use bitcoin::OutPoint;
-use quorate_coordinator::sync::SyncError;
+use quorate_coordinator::sync::{Asked, SyncError, SyncProgress};
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Birth, TxStatus};
 
@@ -190,10 +190,25 @@ fn many_blocks_are_written_in_parts_that_can_be_interrupted() {
     }
     let mut home = Home::new();
     let mut heights = Vec::new();
-    let mut progress = |step: quorate_coordinator::sync::SyncProgress| heights.push(step.height);
+    let mut asked = Vec::new();
+    let mut progress = |step| match step {
+        SyncProgress::Blocks { height, .. } => heights.push(height),
+        SyncProgress::Asked { what, done, all } => asked.push((what, done, all)),
+    };
     let now = 1_700_000_000;
     quorate_coordinator::sync::sync_at(&mut home.store, &world, &mut progress, now).unwrap();
     assert_eq!(heights, [40, 60]);
+    // All questions are told of before the first block is written, in parts.
+    assert!(asked.iter().all(|(_, done, all)| done <= all), "{asked:?}");
+    let last = |what| {
+        let of_it = asked.iter().rev().find(|(asked, ..)| *asked == what);
+        of_it.map(|(_, done, all)| (*done, *all))
+    };
+    assert_eq!(last(Asked::Proofs), Some((3_000, 3_000)));
+    let parts = asked.iter().filter(|(what, ..)| *what == Asked::Proofs);
+    assert_eq!(parts.count(), 15);
+    let first = asked.first();
+    assert_eq!(first, Some(&(Asked::Addresses, 200, 400)));
     home.check(&world);
 }
 

@@ -3,7 +3,7 @@
 use crate::home::{Home, first_vault, receive, script_of, second_vault, with_scripts};
 use crate::world::{World, nobody};
 use bitcoin::{Network, OutPoint, ScriptBuf, Txid};
-use quorate_coordinator::sync::{SyncError, sync_at};
+use quorate_coordinator::sync::{SyncError, SyncProgress, sync_at};
 use quorate_core::chain::BlockId;
 use quorate_core::keychain::Keychain;
 use quorate_core::ledger::{Birth, TxStatus};
@@ -477,7 +477,11 @@ fn progress_is_told_and_ends_at_the_tip() {
     let (world, mut home) = (World::new(), Home::new());
     world.mine_empty(150);
     let mut told = Vec::new();
-    sync_at(&mut home.store, &world, &mut |p| told.push(p.height), 0).unwrap();
+    let mut progress = |step| match step {
+        SyncProgress::Blocks { height, .. } => told.push(height),
+        SyncProgress::Asked { .. } => panic!("{step:?}"),
+    };
+    sync_at(&mut home.store, &world, &mut progress, 0).unwrap();
     assert!(told.len() > 2, "{told:?}");
     assert!(told.is_sorted());
     assert_eq!(told.last(), Some(&150));
