@@ -440,6 +440,8 @@ fn many_coins_are_joined_and_swept_in_as_many_proposals_as_it_takes() {
         "--most",
         "6",
     ]);
+    // Nine are small enough.
+    assert_eq!(joined["more"], true);
     let joined = joined["proposals"].as_array().unwrap();
     assert_eq!(joined.len(), 1);
     assert_eq!(joined[0]["inputs"].as_array().unwrap().len(), 6);
@@ -466,6 +468,7 @@ fn many_coins_are_joined_and_swept_in_as_many_proposals_as_it_takes() {
         "--most",
         "4",
     ]);
+    assert_eq!(swept["more"], false);
     let swept = swept["proposals"].as_array().unwrap();
     let counts: Vec<usize> = swept
         .iter()

@@ -7,7 +7,7 @@ use super::make::{check, ourselves};
 use super::order::{Order, make};
 use super::pool::Pool;
 use super::{Choices, Spend};
-use crate::view::ProposalView;
+use crate::view::ProposalsMadeView;
 use crate::{Coordinator, Error, Moment, vault_row};
 use bitcoin::{Address, Amount, FeeRate, OutPoint};
 use quorate_core::ledger::Coin;
@@ -59,7 +59,8 @@ pub struct Renewal<'a> {
 }
 
 impl Coordinator {
-    /// Proposes to spend many coins: as many proposals as it takes, in one commit.
+    /// Proposes to spend many coins: as many proposals as it takes, in one commit. Where there are more coins
+    /// than that takes, it says so, and the next call goes on with those.
     ///
     /// # Errors
     /// When there is no such coin, or one that isn't worth its fee.
@@ -67,19 +68,20 @@ impl Coordinator {
         &mut self,
         renewal: &Renewal<'_>,
         moment: Moment,
-    ) -> Result<Vec<ProposalView>, Error> {
+    ) -> Result<ProposalsMadeView, Error> {
         check(renewal.memo, None, self.tick(moment))?;
         let device = self.device.clone();
         self.store.write(|tx| {
             let row = vault_row(tx, renewal.vault)?;
             let vault = Self::open_vault(&row)?;
             let ledger = crate::ledger_row(tx, row.id)?;
-            let chosen = chosen(tx, &row, &vault, renewal, moment.now)?;
-            let mut views = Vec::new();
-            for (place, coins) in (0u8..).zip(chosen.chunks(renewal.most.min(MOST))) {
-                if views.len() == renewal.proposals.min(PROPOSALS) {
-                    break;
-                }
+            let most = renewal.most.min(MOST);
+            let together = most * renewal.proposals.min(PROPOSALS);
+            let mut chosen = chosen(tx, &row, &vault, renewal, together + 1, moment.now)?;
+            let more = chosen.len() > together;
+            chosen.truncate(together);
+            let mut proposals = Vec::new();
+            for (place, coins) in (0u8..).zip(chosen.chunks(most)) {
                 let recipients = [match renewal.to {
                     Some(to) => Recipient {
                         address: to.clone(),
@@ -108,9 +110,9 @@ impl Coordinator {
                 // Each of them its own order of inputs and lock time.
                 let mut moment = moment;
                 moment.entropy[0] ^= place;
-                views.push(make(&device, tx, &row, &vault, &order, moment)?);
+                proposals.push(make(&device, tx, &row, &vault, &order, moment)?);
             }
-            Ok(views)
+            Ok(ProposalsMadeView { proposals, more })
         })
     }
 }
@@ -120,6 +122,7 @@ fn chosen(
     row: &StoredVault,
     vault: &Vault,
     renewal: &Renewal<'_>,
+    most: usize,
     now: u64,
 ) -> Result<Vec<OutPoint>, Error> {
     let ledger = crate::ledger_row(tx, row.id)?;
@@ -170,7 +173,6 @@ fn chosen(
             ),
         ));
     }
-    let most = renewal.most.min(MOST) * renewal.proposals.min(PROPOSALS);
     let found = pool.gather(order, most, usable)?;
     let least = match renewal.pick {
         Pick::Below(_) => 2,

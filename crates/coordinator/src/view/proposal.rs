@@ -133,4 +133,6 @@ pub struct BroadcastView {
 pub struct ProposalsMadeView {
     /// Each of them.
     pub proposals: Vec<ProposalView>,
+    /// Whether such coins are left for which none was made.
+    pub more: bool,
 }

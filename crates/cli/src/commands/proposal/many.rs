@@ -7,7 +7,7 @@ use crate::deadline::blocks;
 use crate::input;
 use crate::output::Answer;
 use crate::table::{short, table};
-use quorate_coordinator::view::{ProposalView, ProposalsMadeView};
+use quorate_coordinator::view::ProposalView;
 use quorate_coordinator::{Choices, Error, Pick, Renewal};
 use quorate_core::spend::Wishes;
 use quorate_core::text::escape;
@@ -115,7 +115,8 @@ fn made(
             names: &[],
         },
     };
-    let proposals = coordinator.renew(&renewal, Context::moment()?)?;
+    let made = coordinator.renew(&renewal, Context::moment()?)?;
+    let proposals = &made.proposals;
     let rows = proposals.iter().map(|view: &ProposalView| {
         let outputs = view.review.recipients.iter().chain(&view.review.change);
         [
@@ -133,9 +134,12 @@ fn made(
     {
         text.push_str(&format!("note: {}\n", escape(finding)));
     }
+    if made.more {
+        text.push_str("note: more such coins are left; the same command goes on with those\n");
+    }
     text.push_str(&format!(
         "next: quorate proposal list {}\n",
         escape(&args.vault)
     ));
-    Answer::new(&ProposalsMadeView { proposals }, text)
+    Answer::new(&made, text)
 }
