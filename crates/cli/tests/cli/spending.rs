@@ -384,6 +384,8 @@ fn data_and_version_3_are_said_and_shown() {
         ],
     );
     let shown = home.run(&["proposal", "review", text(&view["id"])]).stdout;
+    // Nobody is paid by data, so it is no first payment.
+    assert_eq!(shown.matches("first payment").count(), 1, "{shown}");
     assert!(
         shown.contains("tells everybody, for ever: \"report 2026\""),
         "{shown}"

@@ -31,7 +31,7 @@ pub struct Payment {
     pub ours: Option<(Keychain, u32)>,
     /// The name of another vault of this home, when it is that one's.
     pub vault: Option<String>,
-    /// Whether it was paid before; `None` when there is no home at hand that could know.
+    /// Whether it was paid before; `None` of data, and when there is no home at hand that could know.
     pub paid_before: Option<bool>,
     /// T30: a known address with the same first and last characters.
     pub like: Option<(Address, Acquaintance)>,
@@ -135,7 +135,10 @@ pub fn review_knowing(vault: &Vault, proposal: &Proposal, knowledge: &Knowledge)
             amount: judged.txout.value,
             ours: judged.ours.or_else(|| known?.ours),
             vault: known.and_then(|known| known.vault.clone()),
-            paid_before: known.map(|known| known.paid_before),
+            // Data is nobody who could be paid.
+            paid_before: known
+                .filter(|_| data_of(&judged.txout.script_pubkey).is_none())
+                .map(|known| known.paid_before),
             like: known
                 .and_then(|known| known.like.clone())
                 .or_else(|| Some((beside?, Acquaintance::Beside))),
