@@ -99,10 +99,11 @@ impl Failover {
         })
     }
 
-    /// What there is to remember: sources whose state isn't what it was when they were opened.
+    /// What there is to remember: sources whose state isn't what it was when they were opened, or since they
+    /// were last asked for.
     #[must_use]
-    pub fn news(&self) -> Vec<(String, Health)> {
-        let changed = self.members.iter().filter(|member| member.changed.get());
+    pub fn take_news(&self) -> Vec<(String, Health)> {
+        let changed = self.members.iter().filter(|member| member.changed.take());
         changed
             .map(|member| {
                 let name = member.source.name().to_owned();

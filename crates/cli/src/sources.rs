@@ -26,7 +26,7 @@ impl<'a> Sources<'a> {
         Ok(Self { failover, context })
     }
 
-    /// The same for a thread that outlives the command's frame: what it sees of them isn't kept.
+    /// The same for a thread that outlives the command's frame, and keeps itself what it sees of them.
     pub(crate) fn unattended(context: &Context) -> Result<Failover, Error> {
         let patience = config::node_timeout(context.node_timeout())?;
         let patience = patience.map_or_else(Patience::default, |total| Patience { total });
@@ -93,7 +93,7 @@ impl Drop for Sources<'_> {
                 .output
                 .remark(&format!("note: {}", escape(&remark)));
         }
-        let news = self.failover.news();
+        let news = self.failover.take_news();
         if !news.is_empty()
             && let Ok(mut coordinator) = self.context.coordinator()
         {

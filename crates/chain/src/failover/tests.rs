@@ -210,7 +210,7 @@ fn whatever_goes_wrong_with_one_the_next_is_asked_at_once() {
         a.asked();
         all.block_time(1).unwrap();
         assert_eq!(a.asked(), 0);
-        let news: BTreeMap<String, Health> = all.news().into_iter().collect();
+        let news: BTreeMap<String, Health> = all.take_news().into_iter().collect();
         assert!(matches!(news["A"].circuit(START), Circuit::Open(_)));
         assert_eq!(news["B"].circuit(START), Circuit::Closed);
     }
@@ -228,7 +228,7 @@ fn a_refused_broadcast_is_an_answer() {
     let tx = chain.mempool_transactions(&[paid.txid]).unwrap().remove(0);
     assert!(matches!(all.broadcast(&tx).unwrap(), Broadcast::Refused(_)));
     assert_eq!(b.asked(), 0);
-    let news: BTreeMap<String, Health> = all.news().into_iter().collect();
+    let news: BTreeMap<String, Health> = all.take_news().into_iter().collect();
     assert_eq!(news["A"].failures, 0);
     // One that breaks down in the middle is followed by the other, which has it already.
     a.set(Mode::Down);
@@ -296,7 +296,7 @@ fn one_that_comes_back_within_the_time_is_waited_for() {
     )
     .unwrap();
     assert_eq!(all.status().unwrap(), chain.status().unwrap());
-    let (_, health) = all.news().remove(0);
+    let (_, health) = all.take_news().remove(0);
     assert_eq!(health.circuit(START), Circuit::Closed);
     assert!(health.last_failure.is_some());
 }
@@ -309,20 +309,20 @@ fn the_next_process_skips_an_open_one_until_its_time_and_tries_it_once() {
     a.set(Mode::Down);
     let first = over(&[&a, &b], &hands);
     first.status().unwrap();
-    let mut kept: BTreeMap<String, Health> = first.news().into_iter().collect();
+    let mut kept: BTreeMap<String, Health> = first.take_news().into_iter().collect();
     a.asked();
 
     let second = remembering(&[&a, &b], &hands, &kept);
     second.status().unwrap();
     assert_eq!((a.asked(), second.name()), (0, "B"));
-    assert_eq!(second.news(), [], "nothing to write down");
+    assert_eq!(second.take_news(), [], "nothing to write down");
 
     hands.forward(31);
     let third = remembering(&[&a, &b], &hands, &kept);
     third.status().unwrap();
     third.status().unwrap();
     assert_eq!((a.asked(), third.name()), (1, "B"));
-    kept.extend(third.news());
+    kept.extend(third.take_news());
     assert_eq!(kept["A"].failures, 2);
 
     hands.forward(61);
@@ -330,7 +330,7 @@ fn the_next_process_skips_an_open_one_until_its_time_and_tries_it_once() {
     let fourth = remembering(&[&a, &b], &hands, &kept);
     assert_eq!(fourth.name(), "A");
     fourth.status().unwrap();
-    kept.extend(fourth.news());
+    kept.extend(fourth.take_news());
     assert_eq!(kept["A"].circuit(fourth.clock.now()), Circuit::Closed);
 }
 
@@ -480,7 +480,7 @@ fn not_to_know_a_block_that_another_told_of_is_no_fault() {
     a.set(Mode::Down);
     let error = all.blocks(&[top.hash]).unwrap_err();
     assert!(matches!(error, ChainError::NoneAnswers { .. }), "{error}");
-    let news: BTreeMap<String, Health> = all.news().into_iter().collect();
+    let news: BTreeMap<String, Health> = all.take_news().into_iter().collect();
     assert_eq!(news["A"].failures, 1);
     assert!(!news.contains_key("B"), "{news:?}");
     // The next question shows that somebody else answers.
@@ -506,5 +506,5 @@ fn a_look_at_all_tries_those_left_alone_too() {
     assert_eq!(probes[0].circuit, Circuit::Closed);
     assert!(matches!(probes[1].circuit, Circuit::Open(_)));
     assert!(probes[1].status.is_err());
-    assert_eq!(all.news().len(), 2);
+    assert_eq!(all.take_news().len(), 2);
 }

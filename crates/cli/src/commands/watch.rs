@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::output::Answer;
 use crate::sources::Sources;
 use crate::terminal;
-use quorate_chain::ChainSource;
+use quorate_chain::{ChainSource, Failover};
 use quorate_coordinator::view::{WatchView, WatchedSourceView};
 use quorate_coordinator::{Coordinator, Error};
 use ratatui::Terminal;
@@ -34,7 +34,7 @@ const WIDTH: u16 = 100;
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
     let coordinator = context.coordinator()?;
-    let source = Box::new(Sources::unattended(context)?);
+    let source = Sources::unattended(context)?;
     if context.output.is_chatty() && terminal::shows_stdout() {
         let mut coordinator = coordinator;
         // A name that doesn't exist is told before the screen is taken over.
@@ -52,16 +52,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Answer, Error> {
 struct Watcher {
     vault: Option<String>,
     coordinator: Option<Coordinator>,
-    source: Box<dyn ChainSource>,
+    source: Failover,
     state: WatchedSourceView,
 }
 
 impl Watcher {
-    fn new(
-        args: &Args,
-        coordinator: Coordinator,
-        source: Box<dyn ChainSource>,
-    ) -> Result<Self, Error> {
+    fn new(args: &Args, coordinator: Coordinator, source: Failover) -> Result<Self, Error> {
         let state = WatchedSourceView {
             name: source.name().to_owned(),
             ..WatchedSourceView::default()
@@ -88,7 +84,10 @@ impl Watcher {
     fn look(&mut self) -> Result<WatchView, Error> {
         let moment = Context::moment()?;
         let coordinator = self.coordinator.as_mut().ok_or_else(gone)?;
-        match coordinator.sync(self.source.as_ref(), moment, &mut |_| ()) {
+        let synced = coordinator.sync(&self.source, moment, &mut |_| ());
+        // Helps later commands; that it can't be kept is no reason to fail.
+        let _ = coordinator.remember_sources(self.source.take_news());
+        match synced {
             Ok(synced) => {
                 self.state.synced_at = Some(moment.now);
                 self.state.height = Some(synced.height);

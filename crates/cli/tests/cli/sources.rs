@@ -115,6 +115,18 @@ fn a_source_that_is_down_is_passed_over_and_left_alone_by_the_next_command() {
     }
 }
 
+/// Who watches for days learns it first.
+#[test]
+fn what_watching_sees_of_a_source_is_kept_for_other_commands() {
+    let broken = Mute::new(true);
+    let home = with_a_broken_source(&broken);
+    let seen = home.json(&["watch"]);
+    assert!(broken.connections() > 0);
+    assert_eq!(seen["source"]["height"], 0);
+    home.json(&["sync", "family"]);
+    assert_eq!(broken.connections(), 0, "its breaker is open");
+}
+
 #[test]
 fn t29_a_source_that_stalls_costs_seconds_once() {
     let mute = Mute::new(false);

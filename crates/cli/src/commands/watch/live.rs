@@ -4,7 +4,7 @@
 use super::screen::{self, Ui};
 use super::{Args, Watcher};
 use crate::context::Context;
-use quorate_chain::ChainSource;
+use quorate_chain::Failover;
 use quorate_coordinator::view::WatchView;
 use quorate_coordinator::{Coordinator, Error};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
@@ -29,11 +29,7 @@ enum News {
 }
 
 /// Takes the terminal over until somebody ends it, and gives it back as it was, after a panic too.
-pub(super) fn watch(
-    args: &Args,
-    coordinator: Coordinator,
-    source: Box<dyn ChainSource>,
-) -> Result<(), Error> {
+pub(super) fn watch(args: &Args, coordinator: Coordinator, source: Failover) -> Result<(), Error> {
     let ended = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&ended);
     ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst)).map_err(|error| {
