@@ -9,6 +9,7 @@
 //! Tables are grouped by module: each adds methods to [`ReadTx`] and [`WriteTx`].
 #![warn(missing_docs)]
 
+mod checkpointer;
 mod error;
 mod events;
 mod fill;
@@ -21,6 +22,7 @@ mod setup;
 mod sources;
 mod tx;
 
+pub use checkpointer::Checkpointer;
 pub use error::StorageError;
 pub use events::{StoredConsumer, StoredEvent};
 pub use journal::{
@@ -34,7 +36,7 @@ pub use ledger::{
 };
 pub use look::Look;
 pub use migrate::SCHEMA_VERSION;
-pub use open::{Checkpointer, Store};
+pub use open::Store;
 pub use setup::{RevokedSlot, StoredJoin, StoredSetup, StoredSlot};
 pub use sources::StoredSource;
 pub use tx::{ReadTx, Safe, WriteTx};

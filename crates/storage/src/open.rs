@@ -70,36 +70,10 @@ impl Store {
         Ok(Self { conn, path })
     }
 
-    /// For emptying the log while this connection writes.
-    pub fn checkpointer(&self) -> Result<Checkpointer, StorageError> {
-        let failed = |error| StorageError::opening(&self.path, error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
-        conn.pragma_update(None, "synchronous", "FULL")
-            .map_err(failed)?;
-        Ok(Checkpointer { conn })
-    }
-
     /// A fresh connection to the same file, after one that can't be trusted any more.
     pub(crate) fn reopen(&mut self) -> Result<(), StorageError> {
         self.conn = until_not_busy(BUSY_TIMEOUT, || connect(&self.path))?;
         Ok(())
-    }
-}
-
-/// Moves what is committed from the log into the file, on a connection of its own.
-#[derive(Debug)]
-pub struct Checkpointer {
-    conn: Connection,
-}
-
-impl Checkpointer {
-    /// Moves what nobody reads any more. Whatever keeps it from that, nothing is lost: who commits later, or
-    /// closes the database last, tries again.
-    pub fn run(&mut self) {
-        let _ = self
-            .conn
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// In pages of 4 KiB; SQLite's own figure.
 const SHORT_LOG: u32 = 1_000;
-/// 64 MiB.
-const LONG_LOG: u32 = 16_384;
+/// 128 MiB: from there on a [`Checkpointer`](crate::Checkpointer) wants the writer to wait for it.
+pub(crate) const LONG_LOG: u32 = 32_768;
 
 /// A consistent view of the database: everything read through it is of one moment.
 #[derive(Debug)]
@@ -112,7 +112,8 @@ impl Store {
         safe: Safe,
         f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.tune(safe, "MEMORY", LONG_LOG)?;
+        // Where there is no checkpointer: that it is as far as twice shows it.
+        self.tune(safe, "MEMORY", 2 * LONG_LOG)?;
         let result = self.write(f);
         // A fresh connection has them all; with none, no write comes after this one.
         if self.tune(Safe::OnDisk, "DEFAULT", SHORT_LOG).is_err() {

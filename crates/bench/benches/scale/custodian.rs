@@ -17,6 +17,16 @@ const ROUNDS: usize = 5;
 /// Vaults whose making is timed, at the beginning and at the end.
 const TIMED: u32 = 50;
 
+/// What to measure: numbers of vaults, each with the coins of one vault.
+pub(crate) fn sizes(text: &str) -> Vec<(u32, u32)> {
+    let named = text.strip_prefix('=').map(|size| {
+        let (vaults, coins) = size.split_once('x').expect("VAULTSxCOINS");
+        let number = |text: &str| text.parse().expect("a number");
+        (number(vaults), number(coins))
+    });
+    named.map_or_else(|| vec![(1_000, 1_000), (10_000, 1_000)], |one| vec![one])
+}
+
 /// `count` vaults of three keys of their own, with so many coins each.
 pub(crate) fn vaults(program: &Program, count: u32, coins: u32) -> Figures {
     let title = format!("{count} vaults of {coins} coins in one home");

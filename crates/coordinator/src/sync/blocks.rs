@@ -68,15 +68,18 @@ impl Run<'_> {
             if self.report.blocks > 0 && checkpointer.is_none() {
                 checkpointer = store.checkpointer().ok();
             }
-            let (matched, fetched) = meanwhile(
+            let (matched, (long, fetched)) = meanwhile(
                 || write(store, deriver, &batch, &group, cursor, now),
                 || match &mut checkpointer {
                     // It waits for the disk most of the time.
-                    Some(checkpointer) => meanwhile(|| checkpointer.run(), fetch_next).1,
-                    None => fetch_next(),
+                    Some(checkpointer) => meanwhile(|| checkpointer.run(), fetch_next),
+                    None => (false, fetch_next()),
                 },
             );
             ahead = fetched;
+            if long && let Some(checkpointer) = &mut checkpointer {
+                checkpointer.run();
+            }
             let Some(matched) = matched? else {
                 return Ok(Step::PlanAnew);
             };

@@ -21,6 +21,9 @@ const OWNERS: &str = "SELECT vault, keychain, idx FROM scripts WHERE script = ?1
 /// From so many scripts at once on more are derived than asked for.
 const MANY: usize = 32;
 
+/// Vaults kept at hand, of 6 kB each: where there are more, the others are opened each time.
+const VAULTS: usize = 2_000;
+
 const NEW_SCRIPTS: &str = "INSERT OR FAIL INTO scripts (vault, keychain, idx, script, likeness)";
 
 /// What a sync keeps at hand between its batches: the vaults needed for deriving more scripts, read from the
@@ -71,7 +74,7 @@ impl Deriver {
         indexes: Range<u32>,
     ) -> Result<Vec<ScriptBuf>, StorageError> {
         let workers = self.workers;
-        let vault = self.vault(tx, row)?.clone();
+        let vault = self.vault(tx, row)?;
         let failed = |error| underivable(&vault, &error);
         let chain = (row, keychain);
         // What was undone may be asked for again.
@@ -88,12 +91,15 @@ impl Deriver {
         ahead.take(count, workers).map_err(failed)
     }
 
-    fn vault(&mut self, tx: &ReadTx<'_>, row: VaultRow) -> Result<&Vault, StorageError> {
-        use std::collections::btree_map::Entry;
-        match self.vaults.entry(row) {
-            Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(unknown) => Ok(unknown.insert(tx.ledger_stored_vault(row)?)),
+    fn vault(&mut self, tx: &ReadTx<'_>, row: VaultRow) -> Result<Vault, StorageError> {
+        if let Some(known) = self.vaults.get(&row) {
+            return Ok(known.clone());
         }
+        let vault = tx.ledger_stored_vault(row)?;
+        if self.vaults.len() < VAULTS {
+            self.vaults.insert(row, vault.clone());
+        }
+        Ok(vault)
     }
 }
 
