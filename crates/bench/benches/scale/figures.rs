@@ -73,6 +73,12 @@ impl Figures {
         );
     }
 
+    /// A ratio that nothing was promised about.
+    pub(crate) fn compare(&mut self, what: &str, one: Duration, other: Duration) {
+        let ratio = one.as_secs_f64() / other.as_secs_f64();
+        self.lines.push(format!("  {what:62} {ratio:>12.2} x"));
+    }
+
     fn ratio(&mut self, how: &str, what: &str, ratio: f64, limit: &str, is_met: bool) {
         let name = format!("  {what}: {how}");
         self.lines.push(format!(

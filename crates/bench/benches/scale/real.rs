@@ -9,6 +9,7 @@ use bdk_bitcoind_rpc::bitcoincore_rpc::{Auth, Client, RpcApi};
 use bdk_wallet::file_store::Store;
 use bdk_wallet::{ChangeSet, Wallet};
 use bitcoin::absolute::LockTime;
+use bitcoin::bip32::{ChildNumber, Xpub};
 use bitcoin::opcodes::OP_TRUE;
 use bitcoin::script::Builder;
 use bitcoin::{
@@ -16,11 +17,15 @@ use bitcoin::{
     Witness, transaction,
 };
 use quorate_testkit::Node;
+use quorate_testkit::fixtures::{self, TestKey};
 use serde_json::{Value, json};
+use std::hint::black_box;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::num::NonZero;
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Enough for the payment and its fee.
@@ -164,6 +169,7 @@ pub(crate) fn sync(program: &Program, blocks: u32, per_block: u32, rounds: usize
         })
         .collect();
     let (mut served, mut ours, mut theirs) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    let mut floor = Duration::MAX;
     let url = url.as_str();
     let arguments = ["sync", "family", "--node", url];
     for _ in 0..rounds {
@@ -172,6 +178,7 @@ pub(crate) fn sync(program: &Program, blocks: u32, per_block: u32, rounds: usize
         let started = Instant::now();
         bare.read_blocks(&hashes);
         served = served.min(started.elapsed());
+        floor = floor.min(child_keys());
         let fresh = fresh(program, first);
         ours = ours.min(timed(&mut program.command(fresh.path(), &arguments)));
         theirs = theirs.min(bdk(&node, &descriptor, first));
@@ -183,6 +190,10 @@ pub(crate) fn sync(program: &Program, blocks: u32, per_block: u32, rounds: usize
     figures.line("quorate sync, whole process, new home", ours);
     figures.memory("quorate sync", watched.memory, None);
     figures.at_most("to the bare client", "sync", ours, served, 2.0);
+    // What no program that finds these coins can do without: the addresses aren't known before.
+    let what = format!("three child keys of {ADDRESSES} addresses, bare, on all cores");
+    figures.line(&what, floor);
+    figures.compare("these keys alone: to the bare client", floor, served);
     figures.line(
         "bdk_bitcoind_rpc and bdk_wallet, kept every 100 blocks",
         theirs,
@@ -190,6 +201,27 @@ pub(crate) fn sync(program: &Program, blocks: u32, per_block: u32, rounds: usize
     figures.at_least("faster than bdk", "sync", theirs, ours, 5.0);
     nothing_new(program, &node, fresh.path(), url, rounds, &mut figures);
     figures
+}
+
+/// Deriving the keys of all addresses and nothing else, with the library that everybody uses.
+fn child_keys() -> Duration {
+    let keys: Vec<Xpub> = fixtures::cosigners(3).iter().map(TestKey::xpub).collect();
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for first in 0..threads {
+            let keys = &keys;
+            scope.spawn(move || {
+                for index in (first as u32..ADDRESSES).step_by(threads) {
+                    let number = ChildNumber::from_normal_idx(index).expect("small");
+                    for key in keys {
+                        black_box(key.ckd_pub(fixtures::secp(), number).expect("derives"));
+                    }
+                }
+            });
+        }
+    });
+    started.elapsed()
 }
 
 /// A new home. The blocks before the payments have nothing for the vault: nobody reads them.
