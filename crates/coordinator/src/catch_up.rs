@@ -61,7 +61,8 @@ impl Coordinator {
     fn alerts(&mut self) -> Result<Vec<String>, Error> {
         self.store.read(|tx| {
             let mut alerts = Vec::new();
-            for row in tx.vaults()? {
+            let rows = tx.vaults()?.into_iter();
+            for row in rows.filter(crate::recovery::may_open_by_age) {
                 let ledger = crate::ledger_row(tx, row.id)?;
                 let Some(tip) = tx.ledger_balance(ledger)?.height else {
                     continue;

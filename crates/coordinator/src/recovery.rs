@@ -78,6 +78,11 @@ impl Coordinator {
     }
 }
 
+/// Most vaults have no such path, and need not be opened to see it.
+pub(crate) fn may_open_by_age(row: &StoredVault) -> bool {
+    row.descriptor.contains("older(")
+}
+
 /// A sentence when a recovery path is open, or opens soon, for some coin. One look-up.
 pub(crate) fn alert(
     tx: &ReadTx<'_>,
@@ -85,8 +90,7 @@ pub(crate) fn alert(
     ledger: VaultRow,
     tip: u32,
 ) -> Result<Option<String>, Error> {
-    // Most vaults have no such path, and need not be opened to see it.
-    if !row.descriptor.contains("older(") {
+    if !may_open_by_age(row) {
         return Ok(None);
     }
     let name = &row.name;
