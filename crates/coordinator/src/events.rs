@@ -147,9 +147,7 @@ fn view(
     vaults: &mut Opened<'_, '_>,
     event: &StoredEvent,
 ) -> Result<EventView, Error> {
-    // One that can't be read keeps nobody from the rest.
-    let known = event.vault.map(|id| vaults.find(id).ok().flatten());
-    let known = known.flatten();
+    let known = event.vault.map(|id| vaults.find(id)).transpose()?.flatten();
     let script = match (event.vault, event.place) {
         (Some(vault), Some((keychain, index))) => match tx.ledger_row(vault)? {
             Some(row) => tx.ledger_script(row, keychain, index)?,
@@ -159,7 +157,7 @@ fn view(
     };
     let address = script
         .zip(known)
-        .and_then(|(script, (_, vault))| Address::from_script(&script, vault.network()).ok());
+        .and_then(|(script, (row, _))| Address::from_script(&script, row.network).ok());
     let mut view = EventView {
         number: event.number,
         kind: event.kind.clone(),

@@ -234,9 +234,9 @@ fn name_of(vault: Option<&Vault>, key: &Xpub) -> String {
         .map_or_else(|| key.to_string(), |one| escape(&one.name))
 }
 
-/// What an entry of the vault says, in one sentence.
-pub(crate) fn summary_of(body: &Body, vault: &Vault) -> String {
-    summary(body, &|key| name_of(Some(vault), key))
+/// What an entry of the vault says, in one sentence; of a vault that can't be read with keys for names.
+pub(crate) fn summary_of(body: &Body, vault: Option<&Vault>) -> String {
+    summary(body, &|key| name_of(vault, key))
 }
 
 /// `name` says what this home calls a cosigner.

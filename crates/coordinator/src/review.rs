@@ -185,7 +185,7 @@ fn spent_from(
                     proposal,
                 });
             }
-            Err(error) if fault.is_none() || !matches!(error, PinError::NotOurCoin { .. }) => {
+            Err(error) if matches!(fault, None | Some(PinError::NotOurCoin { .. })) => {
                 fault = Some(error);
             }
             Err(_) => {}

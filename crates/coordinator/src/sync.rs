@@ -127,12 +127,13 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn run(&mut self, mut status: ChainStatus) -> Result<(), SyncError> {
-        let (mut idle, mut back) = (0, 0);
+        let (mut idle, mut back, mut distrusted) = (0, 0, 0);
         loop {
             let before = self.store.read(|tx| tx.ledger_revision())?;
             self.report.tip = status.tip;
             let generation = self.source.generation();
-            match self.round(&status).map_err(|error| self.told_of(error)) {
+            let outcome = self.round(&status);
+            match self.judge(outcome, generation) {
                 // What was told in this round was all told by one source.
                 Ok(Step::Done) if self.source.generation() == generation => {
                     return self.refuse_if_all_left_out();
@@ -147,8 +148,9 @@ impl Run<'_> {
                 }
                 // Noticed only here; perhaps another source tells the truth.
                 Err(SyncError::Chain(ChainError::BadAnswer { reason, .. }))
-                    if self.source.distrust(&reason) =>
+                    if distrusted < IDLE_ROUNDS && self.source.distrust(&reason) =>
                 {
+                    distrusted += 1;
                     (idle, back) = (0, 0);
                 }
                 Err(error) => return Err(error),
@@ -160,7 +162,10 @@ impl Run<'_> {
             }
             back += u32::from(std::mem::take(&mut self.took_back));
             if idle == IDLE_ROUNDS || back == ROUNDS_BACK {
-                if self.source.distrust("its answers contradict each other") {
+                if distrusted < IDLE_ROUNDS
+                    && self.source.distrust("its answers contradict each other")
+                {
+                    distrusted += 1;
                     (idle, back) = (0, 0);
                     status = self.source.status()?;
                     continue;
@@ -173,13 +178,22 @@ impl Run<'_> {
         }
     }
 
-    /// What no chain can be is the source's fault, though it is noticed where it is written.
-    fn told_of(&self, error: SyncError) -> SyncError {
-        match error {
-            SyncError::Storage(error @ StorageError::SpentTwice { .. }) => {
-                self.bad(error.to_string()).into()
+    /// What no chain can be is the source's fault, though it is noticed where it is written. Who answers by
+    /// then, while the next blocks were fetched, need not be who told of it.
+    fn judge(&self, outcome: Result<Step, SyncError>, generation: u64) -> Result<Step, SyncError> {
+        match outcome {
+            Err(SyncError::Storage(StorageError::SpentTwice { .. }))
+                if self.source.generation() != generation =>
+            {
+                Ok(Step::PlanAnew)
             }
-            error => error,
+            Err(SyncError::Storage(error @ StorageError::SpentTwice { .. })) => Err(self
+                .bad(format!(
+                    "{error}; ask another, or have the vault looked up anew with `quorate sync VAULT \
+                     --rescan-from 0`"
+                ))
+                .into()),
+            outcome => outcome,
         }
     }
 

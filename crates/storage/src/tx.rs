@@ -112,7 +112,7 @@ impl Store {
         safe: Safe,
         f: impl FnOnce(&WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        // Where there is no checkpointer: that it is as far as twice shows it.
+        // A log twice as long as a checkpointer lets it become has none: then this connection empties it.
         self.tune(safe, "MEMORY", 2 * LONG_LOG)?;
         let result = self.write(f);
         // A fresh connection has them all; with none, no write comes after this one.
@@ -129,9 +129,10 @@ impl Store {
             Safe::OnDisk => "FULL",
             Safe::WithTheNext => "NORMAL",
         };
-        self.conn.pragma_update(None, "synchronous", level)?;
         self.conn.pragma_update(None, "temp_store", undo)?;
         self.conn.pragma_update(None, "wal_autocheckpoint", log)?;
+        // Last: where one of them fails, commits stay as safe as they were.
+        self.conn.pragma_update(None, "synchronous", level)?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::output::Answer;
 use crate::sources::Sources;
 use crate::terminal;
+use quorate_chain::failover::Health;
 use quorate_chain::{ChainSource, Failover};
 use quorate_coordinator::view::{WatchView, WatchedSourceView};
 use quorate_coordinator::{Coordinator, Error};
@@ -53,6 +54,8 @@ struct Watcher {
     vault: Option<String>,
     coordinator: Option<Coordinator>,
     source: Failover,
+    /// What was seen of the sources and isn't kept yet.
+    news: Vec<(String, Health)>,
     state: WatchedSourceView,
 }
 
@@ -66,6 +69,7 @@ impl Watcher {
             vault: args.vault.clone(),
             coordinator: Some(coordinator),
             source,
+            news: Vec::new(),
             state,
         })
     }
@@ -85,8 +89,11 @@ impl Watcher {
         let moment = Context::moment()?;
         let coordinator = self.coordinator.as_mut().ok_or_else(gone)?;
         let synced = coordinator.sync(&self.source, moment, &mut |_| ());
-        // Helps later commands; that it can't be kept is no reason to fail.
-        let _ = coordinator.remember_sources(self.source.take_news());
+        // Helps other commands; that it can't be kept now is no reason to fail.
+        self.news.extend(self.source.take_news());
+        if coordinator.remember_sources(self.news.clone()).is_ok() {
+            self.news.clear();
+        }
         match synced {
             Ok(synced) => {
                 self.state.synced_at = Some(moment.now);

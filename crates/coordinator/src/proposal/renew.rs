@@ -33,6 +33,16 @@ pub enum Pick {
     All,
 }
 
+impl Pick {
+    /// Coins below which there is nothing to do: one alone needn't be joined.
+    const fn least(self) -> usize {
+        match self {
+            Self::Below(_) => 2,
+            Self::OpensWithin(_) | Self::All => 1,
+        }
+    }
+}
+
 /// A spend of many coins.
 #[derive(Debug)]
 pub struct Renewal<'a> {
@@ -77,8 +87,10 @@ impl Coordinator {
             let ledger = crate::ledger_row(tx, row.id)?;
             let most = renewal.most.min(MOST);
             let together = most * renewal.proposals.min(PROPOSALS);
-            let mut chosen = chosen(tx, &row, &vault, renewal, together + 1, moment.now)?;
-            let more = chosen.len() > together;
+            // More is what the next call would begin with.
+            let enough = together + renewal.pick.least();
+            let mut chosen = chosen(tx, &row, &vault, renewal, enough, moment.now)?;
+            let more = chosen.len() >= enough;
             chosen.truncate(together);
             let mut proposals = Vec::new();
             for (place, coins) in (0u8..).zip(chosen.chunks(most)) {
@@ -174,11 +186,7 @@ fn chosen(
         ));
     }
     let found = pool.gather(order, most, usable)?;
-    let least = match renewal.pick {
-        Pick::Below(_) => 2,
-        Pick::OpensWithin(_) | Pick::All => 1,
-    };
-    if found.coins.len() < least {
+    if found.coins.len() < renewal.pick.least() {
         let what = match renewal.pick {
             Pick::Below(amount) => format!(
                 "fewer than two free, confirmed coins below {} sat are worth more than the {} sat that spending one costs",

@@ -226,3 +226,51 @@ fn t29_a_chain_that_spends_a_coin_twice() {
         }
     }
 }
+
+/// Also in blocks of long ago, which nobody remembers: a vault that is looked at for the first time.
+#[test]
+fn t29_a_chain_that_spent_a_coin_twice_long_ago() {
+    for world in [World::new, World::by_script] {
+        let (world, mut home) = (world(), Home::new());
+        let coin = OutPoint::new(world.pay(receive(0), 1_000), 0);
+        world.mine();
+        for sat in [900, 800] {
+            world.mine_these(vec![world.tx(&[coin], &[(nobody(), sat)])], nobody());
+            world.mine_empty(3);
+        }
+        world.mine_empty(2_100);
+        let error = home.sync(&world).unwrap_err();
+        assert!(
+            matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains(&coin.to_string()), "{error}");
+        home.store.read(|tx| tx.ledger_audit()).unwrap();
+    }
+}
+
+#[test]
+fn t29_a_transaction_that_names_a_coin_twice() {
+    for world in [World::new, World::by_script] {
+        for known_before in [false, true] {
+            let (world, mut home) = (world(), Home::new());
+            let coin = OutPoint::new(world.pay(receive(0), 1_000), 0);
+            world.mine();
+            if known_before {
+                home.sync_and_check(&world);
+            }
+            let inputs = [coin, world.foreign(), coin];
+            world.mine_these(vec![world.tx(&inputs, &[(nobody(), 900)])], nobody());
+            let error = home.sync(&world).unwrap_err();
+            assert!(
+                matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
+                "{error:?}"
+            );
+            assert!(error.to_string().contains(&coin.to_string()), "{error}");
+            home.store.read(|tx| tx.ledger_audit()).unwrap();
+            world.disconnect(1);
+            world.mine_empty(2);
+            home.sync_and_check(&world);
+        }
+    }
+}

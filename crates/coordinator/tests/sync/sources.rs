@@ -7,6 +7,7 @@ use bitcoin::{Block, BlockHash, OutPoint, Transaction, Txid};
 use quorate_chain::failover::{Clock, Health, Schedule};
 use quorate_chain::{Broadcast, ChainError, ChainSource, ChainStatus, Failover};
 use quorate_coordinator::sync::{SyncError, sync_at};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -221,4 +222,71 @@ fn t29_a_source_that_lies_is_followed_by_an_honest_one() {
         let done = sync_at(&mut home.store, &over(&[&a, &c]), &mut |_| {}, NOW as u32);
         assert!(done.is_err(), "{lie:?}");
     }
+}
+
+/// A chain with one coin spent in two blocks, and the same up to the first of them with other blocks above.
+fn spent_twice() -> (World, World) {
+    let honest = World::new();
+    let coin = OutPoint::new(honest.pay(receive(0), 1_000), 0);
+    honest.mine();
+    let spends = [900, 800].map(|sat| honest.tx(&[coin], &[(receive(1), sat)]));
+    let [first, second] = spends;
+    honest.mine_these(vec![first], receive(2));
+    let lying = honest.branch(honest.tip().height);
+    lying.mine_these(vec![second], receive(3));
+    honest.mine_empty(2);
+    (honest, lying)
+}
+
+#[test]
+fn t29_who_shows_a_coin_spent_twice_is_followed_by_an_honest_one() {
+    let (honest, lying) = spent_twice();
+    let (a, b) = (Node::new("A", lying), Node::new("B", honest));
+    let both = over(&[&a, &b]);
+    let mut home = Home::new();
+    sync_at(&mut home.store, &both, &mut |_| {}, NOW as u32).unwrap();
+    assert_eq!(both.name(), "B");
+    let remarks = both.take_remarks();
+    assert!(
+        remarks[0].contains("is spent by transaction"),
+        "{remarks:?}"
+    );
+    b.world(|world| home.check(world));
+}
+
+/// A clock by which the next look at it is always after the time that a source is left alone.
+#[derive(Debug)]
+struct Hurried(AtomicU64);
+
+impl Clock for Hurried {
+    fn now(&self) -> u64 {
+        NOW + self.0.fetch_add(60, Ordering::Relaxed)
+    }
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn pause(&self, _: Duration) {}
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+/// However slow they are, so that the first is asked again when the second has lied.
+#[test]
+fn t29_two_liars_come_to_an_end() {
+    let sources = ["A", "B"].map(|name| {
+        let source: Box<dyn ChainSource> = Box::new(Node::new(name, spent_twice().1));
+        source
+    });
+    let schedule = Schedule::within(Duration::from_secs(1));
+    let clock = Box::new(Hurried(AtomicU64::new(0)));
+    let nothing = |_: &str| None::<Health>;
+    let both = Failover::new(Vec::from(sources), nothing, None, schedule, clock).unwrap();
+    let mut home = Home::new();
+    let error = sync_at(&mut home.store, &both, &mut |_| {}, NOW as u32).unwrap_err();
+    assert!(
+        error.to_string().contains("is spent by transaction"),
+        "{error}"
+    );
+    home.store.read(|tx| tx.ledger_audit()).unwrap();
 }

@@ -203,7 +203,7 @@ impl WriteTx<'_> {
                 (Place::Mempool, Some(_)) => return Ok(value),
                 _ if spent.by == *by => {}
                 (Place::Block(block), Some(height))
-                    if self.is_in_the_chain(vault, &spent.by, height)? =>
+                    if self.is_in_the_chain(vault, &spent.by, height, block)? =>
                 {
                     return Err(StorageError::SpentTwice {
                         coin: *outpoint,
@@ -222,17 +222,19 @@ impl WriteTx<'_> {
         Ok(value)
     }
 
-    /// Whether a transaction that the ledger has in a block is in the chain that is being followed. While a
-    /// vault is looked at anew it may have some of a chain that was left long ago.
+    /// Whether a transaction that the ledger has in a block at `height` is in the chain whose block `reached`
+    /// is being matched. While a vault is looked at anew it may have some of a chain that was left long ago, but
+    /// only above what has been matched: below, `make_room` has taken that out.
     fn is_in_the_chain(
         &self,
         vault: VaultRow,
         txid: &Txid,
         height: u32,
+        reached: BlockId,
     ) -> Result<bool, StorageError> {
         let Some(block) = self.ledger_block_at(height)? else {
-            let cursor = self.ledger_cursor(vault)?;
-            return Ok(cursor.is_some_and(|cursor| height <= cursor.height));
+            let cursor = self.ledger_cursor(vault)?.map(|cursor| cursor.height);
+            return Ok(height <= reached.height.max(cursor.unwrap_or(0)));
         };
         let place = "SELECT 1 FROM transactions WHERE txid = ?1 AND vault = ?2 AND block_hash = ?3";
         let key = (txid.to_byte_array(), vault.0, block.hash.to_byte_array());

@@ -87,6 +87,9 @@ impl WriteTx<'_> {
                     continue;
                 };
                 let position = block.position(found.position);
+                if !found.spends.is_empty() {
+                    refuse_twice(&found, transaction, block.id().height)?;
+                }
                 let placed = Placed {
                     found: Match { position, ..found },
                     transaction,
@@ -168,6 +171,20 @@ impl WriteTx<'_> {
             Ok(holders)
         };
         match_transactions(transactions, owners, holders)
+    }
+}
+
+/// No transaction names a coin twice among its inputs.
+fn refuse_twice(found: &Match, transaction: &Transaction, height: u32) -> Result<(), StorageError> {
+    let inputs = transaction.input.iter();
+    let mut coins: Vec<OutPoint> = inputs.map(|input| input.previous_output).collect();
+    coins.sort_unstable();
+    match coins.windows(2).find(|two| two.first() == two.last()) {
+        None => Ok(()),
+        Some(two) => Err(StorageError::SpentTwice {
+            coin: two.first().copied().unwrap_or_default(),
+            spenders: [(found.txid, height); 2],
+        }),
     }
 }
 
