@@ -290,3 +290,25 @@ fn t29_two_liars_come_to_an_end() {
     );
     home.store.read(|tx| tx.ledger_audit()).unwrap();
 }
+
+/// The liar breaks down while the next blocks are fetched and what it told is being written: who answers by then
+/// isn't blamed.
+#[test]
+fn t29_who_answers_by_the_time_a_lie_is_noticed_isnt_blamed() {
+    let (honest, lying) = spent_twice();
+    honest.mine_empty(60);
+    lying.mine_empty(60);
+    let (honest_top, lying_top) = (honest.tip().height, lying.tip().height);
+    for answers in 0..30 {
+        let a = Node::new("A", lying.branch(lying_top));
+        let b = Node::new("B", honest.branch(honest_top));
+        a.world(|world| world.breaks_after.set(Some(answers)));
+        let both = over(&[&a, &b]);
+        let mut home = Home::new();
+        sync_at(&mut home.store, &both, &mut |_| {}, NOW as u32)
+            .unwrap_or_else(|error| panic!("after {answers}: {error}"));
+        b.world(|world| home.check(world));
+        let remarks = both.take_remarks().concat();
+        assert!(!remarks.contains("B sent"), "after {answers}: {remarks}");
+    }
+}
