@@ -88,17 +88,25 @@ fn a_new_vault_makes_nothing_anew_unless_something_was_said_about_it() {
         row.unwrap().added_at
     };
     append(&mut store, &added(&vault(20), "second", 1));
-    assert_eq!(at(&mut store), 99);
-    // What member 2 said may count once he is named the owner.
-    let (third, revealed) = (
-        vault(30),
-        Body::AddressRevealed {
-            keychain: Keychain::Receive,
-            index: 3,
-            label: None,
-        },
+    // Nor when another is named its owner: what this home says counts anyway.
+    let second = vault(20).id();
+    let revealed = |index| Body::AddressRevealed {
+        keychain: Keychain::Receive,
+        index,
+        label: None,
+    };
+    append(&mut store, &entry(second, 1, 2, 5, revealed(0)));
+    let owner = MemberKey::from_bytes(&[2; 32]).unwrap().id();
+    append(
+        &mut store,
+        &entry(second, 1, 3, 5, Body::OwnerNamed { owner }),
     );
-    append(&mut store, &entry(third.id(), 2, 1, 5, revealed));
+    assert_eq!(at(&mut store), 99);
+    assert_eq!(store.read(|tx| tx.owner(second)).unwrap(), Some(owner));
+    assert_eq!(store.read(|tx| tx.addresses(second)).unwrap().len(), 1);
+    // What member 2 said may count once he is named the owner.
+    let third = vault(30);
+    append(&mut store, &entry(third.id(), 2, 1, 5, revealed(3)));
     append(&mut store, &added(&third, "third", 2));
     assert_eq!(at(&mut store), 5);
 }

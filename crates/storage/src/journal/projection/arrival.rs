@@ -20,8 +20,7 @@ pub(in crate::journal) fn arrived(
     let by_owner = Some(said.author) == trust.owner;
     match &said.body {
         Body::VaultAdded { .. } | Body::OwnerNamed { .. } => {
-            // Where nobody said anything about the vault before, nothing else counts now.
-            if by_me && founded(tx, id, said)? && said_before(tx, id, said.vault)? {
+            if by_me && founded(tx, id, said)? && depends_on_owner(tx, said)? {
                 replay(tx)?;
             }
         }
@@ -62,11 +61,13 @@ pub(in crate::journal) fn arrived(
     Ok(())
 }
 
-/// Whether there are other entries about a vault.
-fn said_before(tx: &WriteTx<'_>, id: EntryId, vault: VaultId) -> Result<bool, StorageError> {
-    let others = "SELECT 1 FROM entries WHERE vault = ?1 AND id <> ?2 LIMIT 1";
-    let key = params![vault.as_bytes(), id.as_bytes()];
-    Ok(tx.prepare(others)?.exists(key)?)
+/// Whether something was said about the vault that counts or not by who its owner is: what others said, and whom
+/// this home enrolled. All else that this home says counts anyway.
+fn depends_on_owner(tx: &WriteTx<'_>, said: &Content) -> Result<bool, StorageError> {
+    let such = "SELECT 1 FROM entries WHERE vault = ?1
+        AND (author <> ?2 OR kind IN ('member_added', 'member_removed')) LIMIT 1";
+    let key = params![said.vault.as_bytes(), said.author.to_bytes()];
+    Ok(tx.prepare(such)?.exists(key)?)
 }
 
 /// Adds what an entry says that was waiting and has been judged.
