@@ -3,7 +3,7 @@
 use crate::figures::Figures;
 use crate::generated::{self, Generated};
 use crate::process::{self, Program};
-use crate::{MIB, serve};
+use crate::{MB, serve};
 use bitcoin::ScriptBuf;
 use quorate_testkit::fixtures::TestKey;
 use std::path::Path;
@@ -89,7 +89,7 @@ fn chain(
     let database = std::fs::metadata(home.join("home").join("quorate.db"));
     let bytes = database.expect("the database").len();
     figures.size("the database", bytes / u64::from(coins), "B a coin");
-    figures.size("the database", bytes / MIB, "MiB");
+    figures.size("the database", bytes / MB, "MB");
     let best = |arguments: &[&str]| {
         let ran = (0..ROUNDS).map(|_| program.run(home, arguments));
         let best = ran.reduce(process::Ran::better);

@@ -26,14 +26,14 @@ impl Figures {
     }
 
     pub(crate) fn memory(&mut self, what: &str, bytes: u64, limit: Option<u64>) {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let mb = |bytes: u64| bytes as f64 / 1e6;
         let verdict = limit.map_or_else(String::new, |limit| {
-            format!("  at most {:.0}  {}", mib(limit), met(bytes <= limit))
+            format!("  at most {:.0}  {}", mb(limit), met(bytes <= limit))
         });
         self.lines.push(format!(
-            "{:64} {:>12.1} MiB{verdict}",
+            "{:64} {:>12.1} MB{verdict}",
             format!("  resident, {what}"),
-            mib(bytes)
+            mb(bytes)
         ));
     }
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 const ADDRESSES: u32 = 10_000;
 const ROUNDS: usize = 5;
 /// In bytes.
-const MIB: u64 = 1 << 20;
+const MB: u64 = 1_000_000;
 
 fn main() {
     let scale = std::env::var("QUORATE_SCALE").unwrap_or_default();
@@ -76,7 +76,7 @@ fn coins(program: &Program, shrink: u32) -> Figures {
         figures.memory(
             &name,
             home.sync.memory,
-            (home.coins == million.coins).then_some(128 * MIB),
+            (home.coins == million.coins).then_some(128 * MB),
         );
     }
     let peer = peers::Stored::new(&program.descriptor(hundred.home.path()), hundred.coins);
@@ -94,7 +94,7 @@ fn coins(program: &Program, shrink: u32) -> Figures {
         figures.memory(
             &format!("{what} at {} coins", million.coins),
             ran[3].memory,
-            Some(64 * MIB),
+            Some(64 * MB),
         );
         if what == "balance" {
             let theirs = peer.load_and_balance(ROUNDS);

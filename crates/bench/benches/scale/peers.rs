@@ -2,7 +2,7 @@
 
 use crate::generated::{self, Generated};
 use crate::process::STRANGER;
-use crate::{ADDRESSES, MIB};
+use crate::{ADDRESSES, MB};
 use bdk_wallet::bitcoin::{Address, Amount, FeeRate, Network, OutPoint};
 use bdk_wallet::file_store::Store;
 use bdk_wallet::{ChangeSet, KeychainKind, PersistedWallet, Wallet};
@@ -42,7 +42,7 @@ impl Stored {
         }
         wallet.persist(&mut store).expect("room");
         let bytes = std::fs::metadata(folder.path().join("wallet")).map_or(0, |file| file.len());
-        assert!(bytes > MIB / 100 || coins < 1_000, "{bytes}");
+        assert!(bytes > MB / 100 || coins < 1_000, "{bytes}");
         Self {
             folder,
             descriptor: descriptor.to_owned(),
