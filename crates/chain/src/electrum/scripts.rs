@@ -13,10 +13,11 @@ use serde::Deserialize;
 /// Scripts, proofs and headers asked for at once. Servers bound what they read ahead, and neither
 /// side must wait for the other to read while it writes.
 const MANY: usize = 200;
-/// Histories asked for at once.
-const HISTORIES: usize = 50;
+/// Histories asked for at once. Servers hold the last answer back for a second so that its length tells nothing:
+/// the fewer at once, the more seconds.
+const HISTORIES: usize = 100;
 /// Transactions asked for at once; few are larger than 100 kB.
-const TRANSACTIONS: usize = 50;
+const TRANSACTIONS: usize = 200;
 /// Headers that servers send at once.
 const HEADERS: u32 = 2016;
 
