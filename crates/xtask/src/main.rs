@@ -26,7 +26,7 @@ cargo xtask <command>
   lint              Checks format, clippy and documentation
   quick             Checks format and clippy, and runs the tests of the core
   bench             Measures, in release, what our work costs beside bare cryptography and peers
-  bench scale       The same of whole processes with up to a million coins (some 15 minutes)
+  bench scale       The same of whole processes with up to a million coins (some 3 minutes)
   mutants [file]    Breaks the code that judges foreign files in every place, and expects a failing
                     test each time; of one file: the part of a path. All take about half an hour
   fuzz [target] [--seconds N]

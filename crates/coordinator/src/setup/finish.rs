@@ -77,8 +77,7 @@ impl Coordinator {
     ) -> Result<RecordView, Error> {
         self.store.read(|tx| {
             let session = Session::load(tx, name)?;
-            let made = session.row.vault.map(|id| tx.vault(id));
-            let Some(row) = made.transpose()?.flatten() else {
+            let Some(row) = session.vault(tx)? else {
                 return Err(Error::refused(
                     "setup_open",
                     format!("the vault `{name}` isn't finished yet"),

@@ -16,7 +16,7 @@ use quorate_core::journal::MemberId;
 use quorate_core::policy::Template;
 use quorate_core::setup::{Invitation, SetupStage, Token};
 use quorate_core::text::escape;
-use quorate_storage::{ReadTx, StoredSetup, StoredSlot};
+use quorate_storage::{ReadTx, StoredSetup, StoredSlot, StoredVault};
 
 /// A session with everything that is known about it.
 struct Session {
@@ -81,6 +81,14 @@ impl Session {
             .iter()
             .map(|slot| slot.cosigner.clone())
             .collect()
+    }
+
+    /// The vault that it ended in, once it has.
+    fn vault(&self, tx: &ReadTx<'_>) -> Result<Option<StoredVault>, Error> {
+        Ok(match self.row.vault {
+            Some(id) => tx.vault(id)?,
+            None => None,
+        })
     }
 
     fn place(&self, cosigner: &str) -> Result<usize, Error> {

@@ -217,8 +217,7 @@ pub(super) fn joined_view(join: &StoredJoin) -> Result<JoinedView, Error> {
 
 pub(super) fn view(tx: &ReadTx<'_>, session: &Session, network: &str) -> Result<SetupView, Error> {
     let name = &session.row.name;
-    let made = session.row.vault.map(|id| tx.vault(id));
-    let vault = made.transpose()?.flatten();
+    let vault = session.vault(tx)?;
     let stage = match &vault {
         Some(row) => {
             let opened = Coordinator::open_vault(row)?;

@@ -187,6 +187,19 @@ fn a_transaction_shown_in_two_blocks_is_in_the_later_one() {
     home.store.read(|tx| tx.ledger_audit()).unwrap();
 }
 
+/// What a sync says of a source that shows `coin` spent twice; what is kept goes together.
+fn disbelieved(home: &mut Home, world: &World, coin: OutPoint) -> String {
+    let error = home.sync(world).unwrap_err();
+    assert!(
+        matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
+        "{error:?}"
+    );
+    let text = error.to_string();
+    assert!(text.contains(&coin.to_string()), "{text}");
+    home.store.read(|tx| tx.ledger_audit()).unwrap();
+    text
+}
+
 /// No chain spends a coin twice; a source that shows one that does is not believed, and what it said before is
 /// kept only as far as it goes together.
 #[test]
@@ -210,15 +223,8 @@ fn t29_a_chain_that_spends_a_coin_twice() {
                 world.mine_empty(blocks_apart - 1);
                 world.mine_these(vec![second], nobody());
             }
-            let error = home.sync(&world).unwrap_err();
-            assert!(
-                matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
-                "{error:?}"
-            );
-            let text = error.to_string();
-            assert!(text.contains(&coin.to_string()), "{text}");
+            let text = disbelieved(&mut home, &world, coin);
             assert!(txids.iter().all(|id| text.contains(&id.to_string())));
-            home.store.read(|tx| tx.ledger_audit()).unwrap();
             // Once the chain is one again, so is the ledger.
             world.disconnect(1);
             world.mine_empty(2);
@@ -239,13 +245,7 @@ fn t29_a_chain_that_spent_a_coin_twice_long_ago() {
             world.mine_empty(3);
         }
         world.mine_empty(2_100);
-        let error = home.sync(&world).unwrap_err();
-        assert!(
-            matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
-            "{error:?}"
-        );
-        assert!(error.to_string().contains(&coin.to_string()), "{error}");
-        home.store.read(|tx| tx.ledger_audit()).unwrap();
+        disbelieved(&mut home, &world, coin);
     }
 }
 
@@ -261,13 +261,7 @@ fn t29_a_transaction_that_names_a_coin_twice() {
             }
             let inputs = [coin, world.foreign(), coin];
             world.mine_these(vec![world.tx(&inputs, &[(nobody(), 900)])], nobody());
-            let error = home.sync(&world).unwrap_err();
-            assert!(
-                matches!(error, SyncError::Chain(ChainError::BadAnswer { .. })),
-                "{error:?}"
-            );
-            assert!(error.to_string().contains(&coin.to_string()), "{error}");
-            home.store.read(|tx| tx.ledger_audit()).unwrap();
+            disbelieved(&mut home, &world, coin);
             world.disconnect(1);
             world.mine_empty(2);
             home.sync_and_check(&world);

@@ -13,7 +13,7 @@ use quorate_core::ledger::{
     CheckedBlock, Match, Owner, VaultRow, highest_used, match_transactions,
 };
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 const HOLDERS: &str = "SELECT vault FROM coins WHERE txid = ?1 AND vout = ?2 ORDER BY vault";
 
@@ -87,9 +87,7 @@ impl WriteTx<'_> {
                     continue;
                 };
                 let position = block.position(found.position);
-                if !found.spends.is_empty() {
-                    refuse_twice(&found, transaction, block.id().height)?;
-                }
+                refuse_twice(&found, transaction, block.id().height)?;
                 let placed = Placed {
                     found: Match { position, ..found },
                     transaction,
@@ -174,15 +172,17 @@ impl WriteTx<'_> {
     }
 }
 
-/// No transaction names a coin twice among its inputs.
+/// No transaction names a coin twice among its inputs. Of one that spends nothing of ours it isn't asked.
 fn refuse_twice(found: &Match, transaction: &Transaction, height: u32) -> Result<(), StorageError> {
-    let inputs = transaction.input.iter();
-    let mut coins: Vec<OutPoint> = inputs.map(|input| input.previous_output).collect();
-    coins.sort_unstable();
-    match coins.windows(2).find(|two| two.first() == two.last()) {
+    if found.spends.is_empty() {
+        return Ok(());
+    }
+    let mut seen = HashSet::new();
+    let mut coins = transaction.input.iter().map(|input| input.previous_output);
+    match coins.find(|coin| !seen.insert(*coin)) {
         None => Ok(()),
-        Some(two) => Err(StorageError::SpentTwice {
-            coin: two.first().copied().unwrap_or_default(),
+        Some(coin) => Err(StorageError::SpentTwice {
+            coin,
             spenders: [(found.txid, height); 2],
         }),
     }

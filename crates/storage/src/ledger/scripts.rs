@@ -68,14 +68,13 @@ impl Deriver {
     /// derived while what was found is written.
     fn scripts(
         &mut self,
-        tx: &ReadTx<'_>,
+        vault: &Vault,
         row: VaultRow,
         keychain: Keychain,
         indexes: Range<u32>,
     ) -> Result<Vec<ScriptBuf>, StorageError> {
         let workers = self.workers;
-        let vault = self.vault(tx, row)?;
-        let failed = |error| underivable(&vault, &error);
+        let failed = |error| underivable(vault, &error);
         let chain = (row, keychain);
         // What was undone may be asked for again.
         let fits = |ahead: &Ahead| ahead.asked() == indexes.start;
@@ -86,7 +85,7 @@ impl Deriver {
             }
         }
         let ahead = self.ahead.entry(chain);
-        let ahead = ahead.or_insert_with(|| Ahead::new(&vault, keychain, indexes.start));
+        let ahead = ahead.or_insert_with(|| Ahead::new(vault, keychain, indexes.start));
         let count = indexes.end.saturating_sub(indexes.start);
         ahead.take(count, workers).map_err(failed)
     }
@@ -241,9 +240,9 @@ impl WriteTx<'_> {
             if raised > 0
                 && let Some((derived, needed)) = self.missing(row, keychain)?
             {
-                let scripts = deriver.scripts(self, row, keychain, derived..needed)?;
-                let network = deriver.vault(self, row)?.network();
-                self.put_scripts(row, keychain, derived, &scripts, network)?;
+                let vault = deriver.vault(self, row)?;
+                let scripts = deriver.scripts(&vault, row, keychain, derived..needed)?;
+                self.put_scripts(row, keychain, derived, &scripts, vault.network())?;
                 added.extend(scripts);
             }
         }
